@@ -1,0 +1,9 @@
+//! The command line. (Skeleton: parsing and commands follow.)
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with the arguments after its name.
+pub fn run(_arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(2)
+}

@@ -1,0 +1,236 @@
+//! The HTTP client: the only file that names `ureq`.
+//!
+//! Every option that matters is stated at the one place where the agents are made: no redirects (they would
+//! carry the token elsewhere), no proxy from the environment, no compression, every time and size bounded,
+//! no status turned into an error (the code is in the body). Refuses to know what is sent and why, and sends
+//! nothing a second time: whether that is safe is the caller's knowledge.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use ureq::http::{self, Uri};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, AsSendBody, Timeout};
+
+use super::base_url::BaseUrl;
+use super::{Credential, HttpFault, HttpFaultKind, Method, RESPONSE_BYTES_MAX, Request, Response, Transport};
+use crate::time::Timestamp;
+
+/// Longest wait for a connection. A daemon on this machine accepts at once or not at all; one behind https
+/// needs a few round trips.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long an unused connection is kept. Far below the daemon's 600 s, so that it is rarely the one to close.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Connections kept: as many as calls may run at once.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+
+/// Buffers of one connection, in bytes. The library's own 128 KiB a side would make 64 connections weigh more
+/// than the rest of the program; a daemon's headers are below 1 KiB.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Largest header block of an answer, in bytes.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// The real transport: HTTP/1.1 to one daemon.
+pub struct Http {
+    base: BaseUrl,
+    /// Keeps connections alive; for requests that change nothing. Made at the first request, because the
+    /// answer to `initialize` must not wait for it.
+    kept: OnceLock<Agent>,
+    /// A new connection each time; for requests that may change something.
+    fresh: OnceLock<Agent>,
+}
+
+impl Http {
+    /// A client of the daemon at `base`. Nothing is sent and nothing allocated yet.
+    pub fn new(base: BaseUrl) -> Http {
+        Http { base, kept: OnceLock::new(), fresh: OnceLock::new() }
+    }
+
+    fn agent(&self, repeatable: bool) -> &Agent {
+        if repeatable {
+            self.kept.get_or_init(|| agent(IDLE_CONNECTIONS_MAX))
+        } else {
+            self.fresh.get_or_init(|| agent(0))
+        }
+    }
+
+    fn exchange(
+        &self,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+        body: impl AsSendBody,
+    ) -> Result<Response, HttpFault> {
+        let mut outgoing = http::Request::builder()
+            .method(method(request.method))
+            .uri(format!("{}{}", self.base.as_str(), request.target))
+            .body(body)
+            .map_err(|error| fault(&ureq::Error::Http(error)))?;
+        let headers = outgoing.headers_mut();
+        if request.body.is_some() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        add_credential(headers, credential)?;
+
+        let agent = self.agent(request.repeatable);
+        let outgoing = agent.configure_request(outgoing).timeout_global(Some(time_max)).build();
+        let mut incoming = agent.run(outgoing).map_err(|error| fault(&error))?;
+        let body = incoming
+            .body_mut()
+            .with_config()
+            .limit(RESPONSE_BYTES_MAX)
+            .read_to_vec()
+            .map_err(|error| HttpFault { sent: true, ..fault(&error) })?;
+        let header = |name| incoming.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        Ok(Response {
+            status: incoming.status().as_u16(),
+            body,
+            date: header(DATE).and_then(Timestamp::from_http_date),
+            retry_after: header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        })
+    }
+}
+
+impl Transport for Http {
+    fn send(
+        &self,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Response, HttpFault> {
+        match &request.body {
+            Some(body) => self.exchange(request, credential, time_max, body.as_str()),
+            None => self.exchange(request, credential, time_max, ()),
+        }
+    }
+}
+
+fn agent(idle_connections_max: usize) -> Agent {
+    let config = Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .accept("application/json")
+        .accept_encoding(AutoHeaderValue::None)
+        .user_agent(concat!("waiaas-mcp/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECT_TIME_MAX))
+        .max_idle_age(IDLE_TIME_MAX)
+        .max_idle_connections(idle_connections_max)
+        .max_idle_connections_per_host(idle_connections_max)
+        .input_buffer_size(BUFFER_BYTES)
+        .output_buffer_size(BUFFER_BYTES)
+        .max_response_header_size(HEADER_BYTES_MAX)
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), LoopbackFirst::default())
+}
+
+fn method(method: Method) -> http::Method {
+    match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+    }
+}
+
+/// Adds the credential. A secret that cannot stand in a header is a fault that says so without showing it.
+fn add_credential(headers: &mut HeaderMap, credential: Credential<'_>) -> Result<(), HttpFault> {
+    let (name, value) = match credential {
+        Credential::None => return Ok(()),
+        Credential::Session(token) => (AUTHORIZATION, format!("Bearer {}", token.expose())),
+        Credential::Master(password) => {
+            (http::HeaderName::from_static("x-master-password"), password.expose().to_owned())
+        }
+    };
+    let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| HttpFault {
+        kind: HttpFaultKind::Unreachable,
+        sent: false,
+        detail: "the credential holds a character that cannot stand in an HTTP header".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// Sorts the library's errors into the few classes that anybody branches on.
+fn fault(error: &ureq::Error) -> HttpFault {
+    use std::io::ErrorKind;
+    let (kind, sent) = match error {
+        // These happen before the first byte of a request.
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::TlsRequired => {
+            (HttpFaultKind::Unreachable, false)
+        }
+        ureq::Error::Tls(_) => (HttpFaultKind::Unreachable, false),
+        #[cfg(feature = "tls")]
+        ureq::Error::Rustls(_) | ureq::Error::Pem(_) => (HttpFaultKind::Unreachable, false),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => (HttpFaultKind::Unreachable, false),
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => (HttpFaultKind::TimedOut, false),
+        // Only connecting can fail in these ways.
+        ureq::Error::Io(io)
+            if matches!(
+                io.kind(),
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+                    | ErrorKind::AddrNotAvailable
+            ) =>
+        {
+            (HttpFaultKind::Unreachable, false)
+        }
+        // Everything else may have happened after the daemon acted: assume that it did.
+        ureq::Error::Timeout(_) => (HttpFaultKind::TimedOut, true),
+        ureq::Error::BodyExceedsLimit(_) => (HttpFaultKind::TooLarge, true),
+        _ => (HttpFaultKind::Broken, true),
+    };
+    HttpFault { kind, sent, detail: detail(error) }
+}
+
+/// One clause for people. Never the library's own text for errors that quote the request.
+fn detail(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(io) => io.to_string(),
+        ureq::Error::Timeout(which) => format!("no answer in time ({which})"),
+        ureq::Error::HostNotFound => "the host name is unknown".to_owned(),
+        ureq::Error::BodyExceedsLimit(_) => format!("the answer is larger than {RESPONSE_BYTES_MAX} bytes"),
+        ureq::Error::Protocol(_) => "the answer is not HTTP".to_owned(),
+        ureq::Error::Http(_) | ureq::Error::BadUri(_) => "the request cannot be written as HTTP".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Resolves addresses and `localhost` without asking anybody, in any empty root directory; the rest as usual.
+#[derive(Debug, Default)]
+struct LoopbackFirst {
+    system: DefaultResolver,
+}
+
+impl Resolver for LoopbackFirst {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        let mut addresses = self.empty();
+        if let Some(address) = literal {
+            addresses.push(SocketAddr::new(address, port));
+        } else if host.eq_ignore_ascii_case("localhost") {
+            addresses.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
+            addresses.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+        } else {
+            return self.system.resolve(uri, config, timeout);
+        }
+        Ok(addresses)
+    }
+}

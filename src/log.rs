@@ -1,0 +1,191 @@
+//! The log: one line on stderr for one event, `[waiaas-mcp:session] level=info event=renewal.succeeded …`.
+//!
+//! Used by every module that does something. The only file that writes to stderr. What may be logged is
+//! decided by type: a value must be [`Loggable`], and tokens, passwords and bodies are not. Refuses to know
+//! what the events mean.
+
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// How much a reader needs to see an event. Ordered: a lower one is shown wherever a higher one is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Level {
+    /// Something does not work and a person has to act.
+    Error,
+    /// Something is odd and the program goes on.
+    Warn,
+    /// A change of state.
+    Info,
+    /// Each decision.
+    Debug,
+}
+
+/// Which part of the program speaks; it is the prefix of the line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Area {
+    /// `[waiaas-mcp]`: the server and the command line.
+    Server,
+    /// `[waiaas-mcp:session]`: the token and its renewal.
+    Session,
+    /// `[waiaas-mcp:api]`: requests to the daemon.
+    Api,
+}
+
+/// What may stand in a log line. Deliberately not implemented for `String`, `&str` of unknown origin, tokens
+/// or bodies: text from outside goes through [`Foreign`], which takes its teeth out.
+pub trait Loggable {
+    /// Writes the value. The caller quotes it where it needs quoting.
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result;
+}
+
+/// Text from outside (a code of the daemon, an operating system's message), made safe to print: control
+/// characters and escape sequences become `?`, and at most [`FOREIGN_CHARS_MAX`] characters are shown.
+pub struct Foreign<'a>(pub &'a str);
+
+/// Longest piece of foreign text in a log line, in characters: enough for any code or message of an operating
+/// system, too little for a body.
+pub const FOREIGN_CHARS_MAX: usize = 120;
+
+/// The threshold. One for the process, set once at start from `WAIAAS_MCP_LOG`.
+static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Info as u8);
+
+/// Shows events of this level and the more urgent ones from now on.
+pub fn set_threshold(level: Level) {
+    THRESHOLD.store(level as u8, Ordering::Relaxed);
+}
+
+/// Writes one event, if its level is shown. A closed or full stderr is ignored: the log must never be a reason
+/// to stop serving.
+pub fn event(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &dyn Loggable)]) {
+    if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
+        return;
+    }
+    let line = line(area, level, name, fields);
+    // One write for the whole line, so that lines of several threads or processes do not mix.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+fn line(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &dyn Loggable)]) -> String {
+    let mut line = format!("{} level={} event={name}", area.prefix(), level.name());
+    for (key, value) in fields {
+        let mut text = String::new();
+        // Writing to a String cannot fail; a failing value is shown as far as it came.
+        let _ = value.write(&mut text);
+        let quoted = text.is_empty() || text.contains([' ', '"', '=']);
+        let _ = if quoted { write!(line, " {key}={text:?}") } else { write!(line, " {key}={text}") };
+    }
+    line.push('\n');
+    line
+}
+
+impl Area {
+    fn prefix(self) -> &'static str {
+        match self {
+            Area::Server => "[waiaas-mcp]",
+            Area::Session => "[waiaas-mcp:session]",
+            Area::Api => "[waiaas-mcp:api]",
+        }
+    }
+}
+
+impl Level {
+    /// All levels, most urgent first.
+    pub const ALL: [Level; 4] = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+
+    /// The word used in `WAIAAS_MCP_LOG` and in the lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+}
+
+/// Text of the program's own source: always safe.
+impl Loggable for &'static str {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl Loggable for Foreign<'_> {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        let printable =
+            |c: char| if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) { '?' } else { c };
+        self.0.chars().take(FOREIGN_CHARS_MAX).try_for_each(|c| f.write_char(printable(c)))
+    }
+}
+
+impl Loggable for Path {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        // A path is not cut: a person has to find the file.
+        let printable = |c: char| if c.is_control() { '?' } else { c };
+        self.to_string_lossy().chars().try_for_each(|c| f.write_char(printable(c)))
+    }
+}
+
+/// Whole seconds and milliseconds, `12.5s`.
+impl Loggable for Duration {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        write!(f, "{}s", self.as_millis() as f64 / 1000.0)
+    }
+}
+
+macro_rules! loggable_by_display {
+    ($($kind:ty),*) => {$(
+        impl Loggable for $kind {
+            fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+    )*};
+}
+loggable_by_display!(bool, u8, u16, u32, u64, usize, i64, Timestamp);
+
+impl<T: Loggable> Loggable for Option<T> {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        match self {
+            Some(value) => value.write(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_area_level_event_and_fields() {
+        let at = Timestamp::from_unix_seconds(1_795_330_449);
+        let wait = Duration::from_millis(1500);
+        let line = line(
+            Area::Session,
+            Level::Info,
+            "renewal.scheduled",
+            &[("at", &at), ("in", &wait), ("why", &"the token is young"), ("none", &None::<u64>)],
+        );
+        assert_eq!(
+            line,
+            "[waiaas-mcp:session] level=info event=renewal.scheduled at=2026-11-22T06:54:09Z in=1.5s \
+             why=\"the token is young\" none=none\n"
+        );
+    }
+
+    #[test]
+    fn text_from_outside_can_neither_forge_a_line_nor_colour_a_terminal_nor_fill_it() {
+        let hostile = format!("x\n[waiaas-mcp] level=error\u{1b}[31m\u{202e}{}", "y".repeat(10_000));
+        let line = line(Area::Api, Level::Warn, "odd", &[("code", &Foreign(&hostile))]);
+        assert_eq!(line.matches('\n').count(), 1, "{line}");
+        assert!(!line.contains('\u{1b}') && !line.contains('\u{202e}'), "{line}");
+        assert!(line.len() < 2 * FOREIGN_CHARS_MAX + 100, "{}", line.len());
+    }
+}
