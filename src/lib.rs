@@ -12,6 +12,7 @@
 //!
 //! Where to start reading: [`session::renewal`], then [`server`], then one file of [`wallet::catalogue`].
 
+pub mod json;
 pub mod log;
 pub mod secret;
 pub mod time;

@@ -1,0 +1,324 @@
+//! The protocol's own data types, each written as JSON in the shape of the era it is for.
+//!
+//! Used by the server. Pure. Names are those of the MCP schema. Refuses to know where a tool or a text comes from.
+
+use super::era::Era;
+use super::{HandshakeVersion, SUPPORTED_VERSIONS};
+use crate::json::{self, Object};
+
+/// Since this revision tools have annotations.
+const ANNOTATIONS_SINCE: Era = Era::Handshake(HandshakeVersion::V2025_03_26);
+/// Since this revision tools, resources and implementations have titles.
+const TITLES_SINCE: Era = Era::Handshake(HandshakeVersion::V2025_06_18);
+
+/// Who the server is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Implementation {
+    pub name: String,
+    pub title: Option<String>,
+    pub version: String,
+}
+
+/// What is declared, which is exactly what is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ServerCapabilities {
+    /// The tools may change while the connection lasts.
+    pub tools_list_changed: bool,
+    /// The resources may change while the connection lasts.
+    pub resources_list_changed: bool,
+    /// `resources/subscribe` is served.
+    pub resources_subscribe: bool,
+}
+
+/// A tool as listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Tool<'a> {
+    pub name: &'a str,
+    pub title: &'a str,
+    pub description: &'a str,
+    /// JSON text of an object schema.
+    pub input_schema: &'a str,
+    pub annotations: ToolAnnotations,
+}
+
+/// Hints for people and models; absent ones mean the schema's defaults.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct ToolAnnotations {
+    pub read_only_hint: Option<bool>,
+    pub destructive_hint: Option<bool>,
+    pub idempotent_hint: Option<bool>,
+    pub open_world_hint: Option<bool>,
+}
+
+/// The result of a tool call: one text, so that a daemon's bytes stay as they are and a client that shows only the
+/// first item shows everything.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallToolResult {
+    /// The text of the one content item.
+    pub text: String,
+    /// Whether the call failed in a way that the model can act on.
+    pub is_error: bool,
+}
+
+/// A resource as listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Resource {
+    pub uri: &'static str,
+    pub name: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub mime_type: &'static str,
+}
+
+/// How long a client may keep a result without a handshake (`ttlMs`). The scope is always `private`: everything
+/// here is about somebody's wallet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cache {
+    /// The result type knows no caching.
+    Uncacheable,
+    /// At most this many milliseconds.
+    Millis(u32),
+}
+
+/// A result being written: begin with [`result`], end with [`Object::finish`].
+///
+/// Without a handshake every result says that it is complete and who answered; with one, nothing is added.
+pub fn result(era: Era, server: &Implementation, cache: Cache) -> Object {
+    let mut object = Object::new();
+    if era == Era::Stateless {
+        let server = server.to_json(era);
+        let meta = Object::new().raw("io.modelcontextprotocol/serverInfo", &server).finish();
+        object.string("resultType", "complete").raw("_meta", &meta);
+        if let Cache::Millis(millis) = cache {
+            object.integer("ttlMs", millis.into()).string("cacheScope", "private");
+        }
+    }
+    object
+}
+
+/// The result of `initialize`.
+pub fn initialize_result(
+    version: HandshakeVersion,
+    capabilities: ServerCapabilities,
+    server: &Implementation,
+    instructions: &str,
+) -> String {
+    let era = Era::Handshake(version);
+    Object::new()
+        .string("protocolVersion", version.name())
+        .raw("capabilities", &capabilities.to_json())
+        .raw("serverInfo", &server.to_json(era))
+        .string("instructions", instructions)
+        .finish()
+}
+
+/// The result of `server/discover`, in which the cache time is the only thing that a caller decides.
+pub fn discover_result(
+    era: Era,
+    cache: Cache,
+    capabilities: ServerCapabilities,
+    server: &Implementation,
+    instructions: &str,
+) -> String {
+    let mut result = result(era, server, cache);
+    result
+        .raw("supportedVersions", &json::array_of_strings(SUPPORTED_VERSIONS))
+        .raw("capabilities", &capabilities.to_json())
+        .string("instructions", instructions);
+    result.finish()
+}
+
+impl Implementation {
+    /// In the shape of `era`.
+    pub fn to_json(&self, era: Era) -> String {
+        let mut object = Object::new();
+        object.string("name", &self.name);
+        if era >= TITLES_SINCE {
+            object.optional_string("title", self.title.as_deref());
+        }
+        object.string("version", &self.version).finish()
+    }
+}
+
+impl ServerCapabilities {
+    /// The same in every era.
+    pub fn to_json(self) -> String {
+        let flag = |object: &mut Object, name, declared| {
+            if declared {
+                object.bool(name, true);
+            }
+        };
+        let (mut tools, mut resources) = (Object::new(), Object::new());
+        flag(&mut tools, "listChanged", self.tools_list_changed);
+        flag(&mut resources, "subscribe", self.resources_subscribe);
+        flag(&mut resources, "listChanged", self.resources_list_changed);
+        Object::new().raw("tools", &tools.finish()).raw("resources", &resources.finish()).finish()
+    }
+}
+
+impl Tool<'_> {
+    /// In the shape of `era`.
+    pub fn to_json(&self, era: Era) -> String {
+        let mut object = Object::new();
+        object.string("name", self.name);
+        if era >= TITLES_SINCE {
+            object.string("title", self.title);
+        }
+        object.string("description", self.description).raw("inputSchema", self.input_schema);
+        if era >= ANNOTATIONS_SINCE {
+            object.raw("annotations", &self.annotations.to_json());
+        }
+        object.finish()
+    }
+}
+
+impl ToolAnnotations {
+    fn to_json(self) -> String {
+        let mut object = Object::new();
+        for (name, hint) in [
+            ("readOnlyHint", self.read_only_hint),
+            ("destructiveHint", self.destructive_hint),
+            ("idempotentHint", self.idempotent_hint),
+            ("openWorldHint", self.open_world_hint),
+        ] {
+            if let Some(hint) = hint {
+                object.bool(name, hint);
+            }
+        }
+        object.finish()
+    }
+}
+
+impl CallToolResult {
+    /// A result that is no error.
+    pub fn text(text: impl Into<String>) -> CallToolResult {
+        CallToolResult { text: text.into(), is_error: false }
+    }
+
+    /// A result that the model should act on.
+    pub fn error(text: impl Into<String>) -> CallToolResult {
+        CallToolResult { text: text.into(), is_error: true }
+    }
+
+    /// As the result of a request.
+    pub fn to_json(&self, era: Era, server: &Implementation) -> String {
+        let mut result = result(era, server, Cache::Uncacheable);
+        result.raw("content", &one_item(Object::new().string("type", "text").string("text", &self.text)));
+        if self.is_error {
+            result.bool("isError", true);
+        }
+        result.finish()
+    }
+}
+
+impl Resource {
+    /// In the shape of `era`.
+    pub fn to_json(&self, era: Era) -> String {
+        let mut object = Object::new();
+        object.string("uri", self.uri).string("name", self.name);
+        if era >= TITLES_SINCE {
+            object.string("title", self.title);
+        }
+        object.string("description", self.description).string("mimeType", self.mime_type).finish()
+    }
+
+    /// The result of `resources/read` with this text. Nothing of it may be kept by the client: it is the state of
+    /// a wallet.
+    pub fn read_result(&self, text: &str, era: Era, server: &Implementation) -> String {
+        let mut contents = Object::new();
+        contents.string("uri", self.uri).string("mimeType", self.mime_type).string("text", text);
+        result(era, server, Cache::Millis(0)).raw("contents", &one_item(&mut contents)).finish()
+    }
+}
+
+fn one_item(item: &mut Object) -> String {
+    format!("[{}]", item.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use HandshakeVersion::{V2024_11_05, V2025_03_26, V2025_06_18, V2025_11_25};
+
+    const SCHEMA: &str = r#"{"type":"object"}"#;
+
+    fn server() -> Implementation {
+        Implementation { name: "s".into(), title: Some("S".into()), version: "1".into() }
+    }
+
+    #[test]
+    fn a_tool_has_what_its_revision_knows() {
+        let tool = Tool {
+            name: "t",
+            title: "T",
+            description: "d",
+            input_schema: SCHEMA,
+            annotations: ToolAnnotations {
+                read_only_hint: Some(false),
+                destructive_hint: Some(true),
+                ..ToolAnnotations::default()
+            },
+        };
+        let plain = r#"{"name":"t","description":"d","inputSchema":{"type":"object"}}"#;
+        let annotated = r#"{"name":"t","description":"d","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":false,"destructiveHint":true}}"#;
+        let titled = annotated.replace(r#""t","#, r#""t","title":"T","#);
+        for (era, expected) in [
+            (Era::Handshake(V2024_11_05), plain),
+            (Era::Handshake(V2025_03_26), annotated),
+            (Era::Handshake(V2025_06_18), &titled),
+            (Era::Handshake(V2025_11_25), &titled),
+            (Era::Stateless, &titled),
+        ] {
+            assert_eq!(tool.to_json(era), expected, "{era:?}");
+        }
+    }
+
+    #[test]
+    fn only_results_without_a_handshake_carry_its_members() {
+        let call = CallToolResult::error("no");
+        assert_eq!(
+            call.to_json(Era::Handshake(V2025_11_25), &server()),
+            r#"{"content":[{"type":"text","text":"no"}],"isError":true}"#
+        );
+        assert_eq!(
+            CallToolResult::text("\"").to_json(Era::Stateless, &server()),
+            r#"{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","title":"S","version":"1"}},"content":[{"type":"text","text":"\""}]}"#
+        );
+        assert_eq!(
+            result(Era::Stateless, &server(), Cache::Millis(5)).finish(),
+            r#"{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","title":"S","version":"1"}},"ttlMs":5,"cacheScope":"private"}"#
+        );
+        assert_eq!(result(Era::Handshake(V2025_11_25), &server(), Cache::Millis(5)).finish(), "{}");
+    }
+
+    #[test]
+    fn initialize_says_who_answers_and_what_is_served() {
+        let capabilities = ServerCapabilities {
+            tools_list_changed: true,
+            resources_list_changed: false,
+            resources_subscribe: true,
+        };
+        assert_eq!(
+            initialize_result(V2024_11_05, capabilities, &server(), "i"),
+            r#"{"protocolVersion":"2024-11-05","capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true}},"serverInfo":{"name":"s","version":"1"},"instructions":"i"}"#
+        );
+    }
+
+    #[test]
+    fn a_resource_is_listed_and_read() {
+        let resource =
+            Resource { uri: "x://y", name: "n", title: "t", description: "d", mime_type: "application/json" };
+        assert_eq!(
+            resource.to_json(Era::Handshake(V2024_11_05)),
+            r#"{"uri":"x://y","name":"n","description":"d","mimeType":"application/json"}"#
+        );
+        assert_eq!(
+            resource.read_result("{}", Era::Handshake(V2025_06_18), &server()),
+            r#"{"contents":[{"uri":"x://y","mimeType":"application/json","text":"{}"}]}"#
+        );
+    }
+}
