@@ -133,3 +133,36 @@ impl HttpFaultKind {
         }
     }
 }
+
+/// Percent-encodes everything but unreserved characters (RFC 3986 section 2.3), so that the text stays one
+/// path segment or one query value. `.` and `..` come back as they are: they are no segment to encode but
+/// one to refuse.
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_one_segment() {
+        let table = [
+            ("01a20238-65b7-7d3f-808b-d0cdea77429e", "01a20238-65b7-7d3f-808b-d0cdea77429e"),
+            ("a/b?c#d%2e e", "a%2Fb%3Fc%23d%252e%20e"),
+            ("\u{0}\n\u{e9}", "%00%0A%C3%A9"),
+            ("..", ".."),
+        ];
+        for (text, encoded) in table {
+            assert_eq!(percent_encoded(text), encoded);
+        }
+    }
+}

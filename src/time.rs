@@ -79,6 +79,11 @@ impl Timestamp {
         Some(Timestamp::from_system(time))
     }
 
+    /// When a file was last written, by the clock of its file system.
+    pub fn of_file(metadata: &std::fs::Metadata) -> Option<Timestamp> {
+        metadata.modified().ok().map(Timestamp::from_system)
+    }
+
     fn from_system(time: SystemTime) -> Timestamp {
         match time.duration_since(UNIX_EPOCH) {
             Ok(after) => Timestamp(millis(after)),

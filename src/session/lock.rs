@@ -1,0 +1,115 @@
+//! The lock between processes that share a token file: `<token file>.lock`, a kernel advisory lock.
+//!
+//! Used by the worker. The kernel frees it the moment its holder dies, whatever killed it, which no marker
+//! file or process id can do. The lock is not the token file itself, because a rename would leave each
+//! process with the lock of another inode; it is never renamed and never deleted. Refuses to wait: how long
+//! to try is the worker's.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::fault::FileFault;
+
+/// The lock file, and the lock while it is held.
+pub struct TokenLock {
+    path: PathBuf,
+    held: Option<File>,
+}
+
+/// What one try came to.
+#[derive(Debug)]
+pub enum TryLock {
+    /// It is ours.
+    Held,
+    /// Another process has it.
+    Busy,
+    /// The file system has no locks.
+    Unsupported,
+    /// The directory does not exist.
+    NoDirectory,
+    /// The lock file cannot be opened or locked.
+    Failed(FileFault),
+}
+
+impl TokenLock {
+    /// The lock of this token file. Nothing is opened yet.
+    pub fn of(token_file: &Path) -> TokenLock {
+        let mut path = token_file.as_os_str().to_owned();
+        path.push(".lock");
+        TokenLock { path: path.into(), held: None }
+    }
+
+    /// Tries once, without waiting.
+    pub fn try_take(&mut self) -> TryLock {
+        let file = match open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return TryLock::NoDirectory,
+            Err(error) => return TryLock::Failed(FileFault::new("open the lock file", &error)),
+        };
+        match file.try_lock() {
+            Ok(()) => {
+                self.held = Some(file);
+                TryLock::Held
+            }
+            Err(TryLockError::WouldBlock) => TryLock::Busy,
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => TryLock::Unsupported,
+            Err(TryLockError::Error(error)) => TryLock::Failed(FileFault::new("lock", &error)),
+        }
+    }
+
+    /// Releases the lock, if it is held. Closing the file is enough, also for the kernel when we die.
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Read and write, because NFS refuses an exclusive lock on a file that is open for reading only.
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_free_again_when_its_holder_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let token_file = directory.path().join("mcp-token");
+        let (mut one, mut other) = (TokenLock::of(&token_file), TokenLock::of(&token_file));
+        assert!(matches!(one.try_take(), TryLock::Held));
+        assert!(matches!(other.try_take(), TryLock::Busy));
+        one.release();
+        assert!(matches!(other.try_take(), TryLock::Held));
+        drop(other);
+        assert!(matches!(one.try_take(), TryLock::Held));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_file_is_private_and_stays() {
+        use std::os::unix::fs::MetadataExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let mut lock = TokenLock::of(&directory.path().join("mcp-token"));
+        assert!(matches!(lock.try_take(), TryLock::Held));
+        lock.release();
+        let metadata = directory.path().join("mcp-token.lock").metadata().unwrap();
+        assert_eq!((metadata.mode() & 0o777, metadata.len()), (0o600, 0));
+    }
+
+    #[test]
+    fn a_missing_directory_and_an_unfit_lock_file_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(matches!(TokenLock::of(&directory.path().join("no/token")).try_take(), TryLock::NoDirectory));
+        std::fs::create_dir(directory.path().join("mcp-token.lock")).unwrap();
+        assert!(matches!(TokenLock::of(&directory.path().join("mcp-token")).try_take(), TryLock::Failed(_)));
+    }
+}

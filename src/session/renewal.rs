@@ -1,0 +1,320 @@
+//! The heart: what to do next about the session, as one pure value. `step(moment, event) -> action`.
+//!
+//! Driven by [`super::events::run`], in production and in simulation. It holds the schedule, the counters,
+//! the back-off and the rules of adoption; it does nothing itself. The policy in ten rules:
+//!
+//! 1. Every wake reads the file first. One path serves the timer, a call's 401 and the other process.
+//! 2. Another usable token in the file is adopted: of another session always, of the same session if later.
+//! 3. Due is 60 % of the token's life, in the daemon's time; never for an unlimited one.
+//! 4. If our two clocks moved by different amounts, the daemon is asked for its time and waits are forgotten.
+//! 5. No renewal without the lock, unless there are no locks here; none before the pre-flight succeeded,
+//!    unless a tenth of the life is left.
+//! 6. `not_before` holds after every attempt: nobody, not even a call's 401, outruns the back-off, and there
+//!    is never less than a second between two requests.
+//! 7. A grant is stored, then swapped in. If it cannot be stored it is swapped in all the same, and stored at
+//!    a later wake. If somebody else's token stands in the file meanwhile, theirs stays.
+//! 8. The code decides: too early waits, exhausted and superseded serve to the end, refused looks at the
+//!    file, unavailable backs off, misconfigured says so once.
+//! 9. A grant that buys next to nothing ends renewing.
+//! 10. A decision is computed into named booleans, which are told before it is taken.
+//!
+//! What happens under the lock stands in `transaction`; what is so, and how long to wait, in `outlook`.
+//!
+//! A token is served until its own end or until the daemon refuses it to a call, whatever renewals answered.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Duration;
+
+use super::events::{Action, Event, FileView, LockPurpose, Moment, Wake};
+use super::notice::{NotRenewable, Notice};
+use super::status::Source;
+use super::{Generation, Session, policy, schedule};
+use crate::secret::Token;
+use crate::time::Now;
+
+mod outlook;
+mod transaction;
+
+/// The state of one session's keeping.
+pub struct Renewal {
+    /// The token of the environment, used when the file offers none.
+    bootstrap: Option<Session>,
+    held: Option<Held>,
+    generation: Generation,
+    /// What the file held when it was last read.
+    file: FileView,
+    /// Tokens that the daemon refused to calls, oldest first.
+    refused: VecDeque<Token>,
+    /// Attempts in a row that got no answer.
+    unanswered: u32,
+    /// "Too early" in a row.
+    too_early: u32,
+    misconfigured: bool,
+    last_error: Option<String>,
+    renewals: u64,
+    /// Monotonic times before which something is not tried again.
+    renew_not_before: Duration,
+    floor_until: Duration,
+    storage_not_before: Duration,
+    ask_time_not_before: Duration,
+    /// A crashed process's leftovers were looked for.
+    swept: bool,
+    phase: Phase,
+    turn: Turn,
+    last_wake: Option<Now>,
+    told: Told,
+    notices: Vec<Notice>,
+    at: Moment,
+}
+
+struct Held {
+    session: Session,
+    source: Source,
+    not_renewable: Option<NotRenewable>,
+    /// It is newer than the file.
+    unsaved: bool,
+}
+
+/// What the outstanding action is about.
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Looking,
+    AskingTime,
+    Locking,
+    Sweeping,
+    LookingLocked { leftover: Option<Session> },
+    Preparing,
+    Renewing,
+    LookingAfterRefusal,
+    Storing { session: Session, clamped: bool },
+    Swapping,
+    Unlocking,
+}
+
+/// What belongs to one wake-up only.
+#[derive(Default)]
+struct Turn {
+    /// A call's token of the current generation was refused.
+    rejected: bool,
+    asked_time: bool,
+    tried_lock: bool,
+    locked: bool,
+    stores: u32,
+}
+
+/// What was told already, so that it is told once.
+#[derive(Default)]
+struct Told {
+    scheduled: Option<Generation>,
+    expired: Option<Generation>,
+    no_token: bool,
+    recovering: bool,
+    unusable: Option<&'static str>,
+    lock_unsupported: bool,
+}
+
+impl Renewal {
+    /// A renewal that has seen nothing yet. `bootstrap` is the environment's token, if it has the right form.
+    pub fn new(bootstrap: Option<Session>, at: Moment) -> Renewal {
+        Renewal {
+            bootstrap,
+            held: None,
+            generation: Generation::default(),
+            file: FileView::Missing,
+            refused: VecDeque::new(),
+            unanswered: 0,
+            too_early: 0,
+            misconfigured: false,
+            last_error: None,
+            renewals: 0,
+            renew_not_before: Duration::ZERO,
+            floor_until: Duration::ZERO,
+            storage_not_before: Duration::ZERO,
+            ask_time_not_before: Duration::ZERO,
+            swept: false,
+            phase: Phase::Idle,
+            turn: Turn::default(),
+            last_wake: None,
+            told: Told::default(),
+            notices: Vec::new(),
+            at,
+        }
+    }
+
+    /// What was to be told since the last call.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        mem::take(&mut self.notices)
+    }
+
+    /// One event in, one action out.
+    pub fn step(&mut self, at: Moment, event: Event) -> Action {
+        self.at = at;
+        match (mem::replace(&mut self.phase, Phase::Idle), event) {
+            (_, Event::Woke(Wake::Shutdown)) => Action::Stop,
+            (Phase::Idle, Event::Started | Event::Woke(Wake::Elapsed)) => self.wake(false),
+            (Phase::Idle, Event::Woke(Wake::Rejected(generation))) => {
+                self.wake(generation == self.generation)
+            }
+            (Phase::Looking, Event::FileRead(view)) => {
+                self.note_file(view);
+                self.looked()
+            }
+            (Phase::AskingTime, Event::TimeAsked) => self.looked(),
+            (Phase::Locking, Event::Locked(outcome)) => self.locked(outcome),
+            (Phase::Sweeping, Event::Swept(leftover)) => {
+                self.swept = true;
+                self.go(Phase::LookingLocked { leftover }, Action::ReadFile)
+            }
+            (Phase::LookingLocked { leftover }, Event::FileRead(view)) => {
+                self.note_file(view);
+                self.looked_locked(leftover)
+            }
+            (Phase::Preparing, Event::Prepared(result)) => self.prepared(result),
+            (Phase::Renewing, Event::RenewalAnswered(answer)) => self.answered(answer),
+            (Phase::LookingAfterRefusal, Event::FileRead(view)) => {
+                self.note_file(view);
+                match self.candidate() {
+                    Some((session, source)) => self.adopt(session, source),
+                    None => self.unlock(),
+                }
+            }
+            (Phase::Storing { session, clamped }, Event::Stored(outcome)) => {
+                self.stored(session, clamped, outcome)
+            }
+            (Phase::Swapping, Event::TokenSwapped) if self.turn.locked => self.unlock(),
+            (Phase::Swapping, Event::TokenSwapped) => self.looked(),
+            (Phase::Unlocking, Event::Unlocked) => {
+                self.turn.locked = false;
+                self.rest()
+            }
+            (phase, event) => {
+                debug_assert!(false, "the world answered {phase:?} with {event:?}");
+                self.rest()
+            }
+        }
+    }
+
+    fn go(&mut self, phase: Phase, action: Action) -> Action {
+        self.phase = phase;
+        action
+    }
+
+    fn wake(&mut self, rejected: bool) -> Action {
+        if let Some(before) = self.last_wake.filter(|before| schedule::clocks_disagree(*before, self.at.now))
+        {
+            self.notices.push(Notice::ClocksDisagree { before, after: self.at.now });
+            self.renew_not_before = Duration::ZERO;
+            self.ask_time_not_before = Duration::ZERO;
+        }
+        self.last_wake = Some(self.at.now);
+        let news = rejected && self.held.as_ref().is_some_and(|held| !self.is_refused(&held.session));
+        self.turn = Turn { rejected: news, ..Turn::default() };
+        if news {
+            self.notices.push(Notice::ReloadAttempt);
+        }
+        self.go(Phase::Looking, Action::ReadFile)
+    }
+
+    /// The file was read without the lock, or what follows from that reading was done.
+    fn looked(&mut self) -> Action {
+        if mem::take(&mut self.turn.rejected) {
+            self.refuse_held();
+            if self.candidate().is_none() {
+                self.notices.push(match &self.file {
+                    FileView::Held(_) => Notice::ReloadUnchanged,
+                    FileView::Missing => Notice::ReloadMissing,
+                    FileView::Unusable(why) => Notice::ReloadInvalid { why },
+                });
+            }
+        }
+        if let Some((session, source)) = self.candidate() {
+            return self.adopt(session, source);
+        }
+        if self.wants_time() {
+            self.turn.asked_time = true;
+            self.ask_time_not_before = self.in_mono(policy::ASK_TIME_WAIT);
+            return self.go(Phase::AskingTime, Action::AskTime);
+        }
+        let decision = self.decision();
+        self.notices.push(Notice::Decision(decision));
+        let storage_allowed = self.at.now.mono >= self.storage_not_before && !self.turn.tried_lock;
+        let write = (decision.due && !decision.backing_off) || decision.unsaved;
+        if storage_allowed && (write || !self.swept) {
+            self.turn.tried_lock = true;
+            let purpose = if write { LockPurpose::Write } else { LockPurpose::Sweep };
+            return self.go(Phase::Locking, Action::TakeLock(purpose));
+        }
+        self.rest()
+    }
+
+    fn note_file(&mut self, view: FileView) {
+        let why = match &view {
+            FileView::Unusable(why) => Some(*why),
+            FileView::Held(session) if session.is_expired(self.at.daemon.earliest) => {
+                Some("its token has expired")
+            }
+            FileView::Held(_) | FileView::Missing => None,
+        };
+        // A held token's own expiry is told as such.
+        let is_held = matches!(&view, FileView::Held(session) if self.holds(session));
+        if why != self.told.unusable && !is_held {
+            self.told.unusable = why;
+            self.notices.extend(why.map(|why| Notice::FileUnusable { why }));
+        }
+        self.file = view;
+    }
+
+    /// The token to change to, if there is one: the file's first, then the environment's.
+    fn candidate(&self) -> Option<(Session, Source)> {
+        let usable = self.usable();
+        if let FileView::Held(session) = &self.file
+            && self.is_good(session)
+        {
+            let taken = match &self.held {
+                Some(held) if usable => session.supersedes(&held.session),
+                _ => true,
+            };
+            if taken && !self.holds(session) {
+                return Some((session.clone(), Source::File));
+            }
+        }
+        let bootstrap = self.bootstrap.as_ref()?;
+        (!usable && self.is_good(bootstrap) && !self.holds(bootstrap))
+            .then(|| (bootstrap.clone(), Source::Environment))
+    }
+
+    fn adopt(&mut self, session: Session, source: Source) -> Action {
+        let expires_at = session.expires_at();
+        self.notices.push(match &self.held {
+            None => Notice::Loaded { from: source.name(), expires_at },
+            Some(held) => Notice::Adopted {
+                from: source.name(),
+                same_session: held.session.id() == session.id(),
+                expires_at,
+            },
+        });
+        self.renew_not_before = Duration::ZERO;
+        self.hold(session, source, None, false)
+    }
+
+    /// Serves `session` from now on; all counters begin anew.
+    fn hold(
+        &mut self,
+        session: Session,
+        source: Source,
+        not_renewable: Option<NotRenewable>,
+        unsaved: bool,
+    ) -> Action {
+        let unlimited = session.expires_at().is_none().then_some(NotRenewable::Unlimited);
+        self.generation = self.generation.next();
+        self.unanswered = 0;
+        self.too_early = 0;
+        self.misconfigured = false;
+        self.last_error = None;
+        let swap = Action::SwapToken { session: session.clone(), generation: self.generation };
+        self.held = Some(Held { session, source, not_renewable: not_renewable.or(unlimited), unsaved });
+        self.go(Phase::Swapping, swap)
+    }
+}

@@ -1,0 +1,166 @@
+//! What is so, how long to wait, and what to tell: the questions that [`super::Renewal`] asks itself.
+//!
+//! Pure. Everything here is computed from the renewal's fields and the moment of the last event; nothing but
+//! "told already" is changed. Refuses to know the order of actions.
+
+use std::mem;
+use std::time::Duration;
+
+use super::{Phase, Renewal};
+use crate::session::events::{Action, FileView};
+use crate::session::notice::{Decision, Notice};
+use crate::session::status::Status;
+use crate::session::{Session, State, policy, schedule};
+use crate::time::Timestamp;
+
+impl Renewal {
+    pub(super) fn holds(&self, session: &Session) -> bool {
+        self.held.as_ref().is_some_and(|held| held.session.token() == session.token())
+    }
+
+    pub(super) fn is_refused(&self, session: &Session) -> bool {
+        self.refused.contains(session.token())
+    }
+
+    pub(super) fn is_good(&self, session: &Session) -> bool {
+        !self.is_refused(session) && !session.is_expired(self.at.daemon.earliest)
+    }
+
+    pub(super) fn usable(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| self.is_good(&held.session))
+    }
+
+    /// When the held token may be renewed, in the daemon's time.
+    fn renew_at(&self) -> Option<Timestamp> {
+        let held = self.held.as_ref().filter(|held| held.not_renewable.is_none())?;
+        if self.usable() { schedule::renew_at(&held.session) } else { None }
+    }
+
+    pub(super) fn decision(&self) -> Decision {
+        let renew_at = self.renew_at();
+        let not_before = self.renew_not_before.max(self.floor_until);
+        Decision {
+            usable: self.usable(),
+            renewable: renew_at.is_some(),
+            due: renew_at.is_some_and(|renew_at| self.at.daemon.latest >= renew_at),
+            backing_off: self.at.now.mono < not_before,
+            unsaved: self.usable() && self.held.as_ref().is_some_and(|held| held.unsaved),
+            time_known: self.at.daemon.is_known,
+        }
+    }
+
+    /// The daemon's clock matters as soon as any token has an end.
+    pub(super) fn wants_time(&self) -> bool {
+        let ends = |session: &Session| session.expires_at().is_some();
+        let in_file = matches!(&self.file, FileView::Held(session) if ends(session));
+        let held = self.held.as_ref().is_some_and(|held| ends(&held.session));
+        !self.at.daemon.is_known
+            && !self.turn.asked_time
+            && self.at.now.mono >= self.ask_time_not_before
+            && (held || in_file || self.bootstrap.as_ref().is_some_and(ends))
+    }
+
+    fn state(&self) -> State {
+        let Some(held) = &self.held else { return State::Error };
+        if self.is_refused(&held.session) {
+            return if matches!(self.file, FileView::Held(_)) { State::Expired } else { State::Error };
+        }
+        if held.session.is_expired(self.at.daemon.earliest) {
+            return State::Expired;
+        }
+        let renewing_fails = self.unanswered >= policy::ATTEMPTS_MAX || self.misconfigured;
+        if renewing_fails { State::Error } else { State::Active }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            state: self.state(),
+            expires_at: self.held.as_ref().and_then(|held| held.session.expires_at()),
+            renew_at: self.renew_at(),
+            renewals: self.renewals,
+            source: self.held.as_ref().map(|held| held.source),
+            last_error: self.last_error.clone(),
+            unsaved: self.held.as_ref().is_some_and(|held| held.unsaved),
+            refused: self.held.as_ref().is_some_and(|held| self.is_refused(&held.session)),
+        }
+    }
+
+    pub(super) fn rest(&mut self) -> Action {
+        self.tell_state();
+        let wait = Action::Wait { at_most: self.wait(), status: self.status() };
+        self.go(Phase::Idle, wait)
+    }
+
+    /// Until the next thing that can be foreseen, in chunks. Sooner things come as a nudge.
+    fn wait(&self) -> Duration {
+        let Decision { due, unsaved, .. } = self.decision();
+        let mono = self.at.now.mono;
+        let storage = self.storage_not_before.saturating_sub(mono);
+        let mut wait = policy::WAIT_MAX;
+        if let Some(renew_at) = self.renew_at() {
+            let until_due = renew_at.after(self.at.daemon.latest);
+            let allowed = self.renew_not_before.max(self.floor_until).saturating_sub(mono);
+            wait = wait.min(until_due.max(allowed).max(if due { storage } else { Duration::ZERO }));
+        }
+        if unsaved {
+            wait = wait.min(storage);
+        }
+        if let Some(exp) =
+            self.held.as_ref().filter(|_| self.usable()).and_then(|held| held.session.expires_at())
+        {
+            wait = wait.min(exp.after(self.at.daemon.earliest));
+        }
+        wait.max(policy::WAIT_MIN)
+    }
+
+    pub(super) fn shrunk(&self, wait: Duration) -> Duration {
+        match &self.held {
+            Some(held) => schedule::shrunk(wait, &held.session, self.at.daemon.latest),
+            None => wait,
+        }
+    }
+
+    pub(super) fn in_mono(&self, wait: Duration) -> Duration {
+        self.at.now.mono.saturating_add(wait)
+    }
+
+    fn tell_state(&mut self) {
+        let state = self.state();
+        if self.held.is_none() && !mem::replace(&mut self.told.no_token, true) {
+            self.notices.push(Notice::NoToken);
+        }
+        if let Some(held) = &self.held {
+            let expires_at = held.session.expires_at();
+            if state == State::Expired || self.is_refused(&held.session) {
+                if self.told.expired != Some(self.generation) {
+                    self.told.expired = Some(self.generation);
+                    let refused = self.is_refused(&held.session);
+                    let why =
+                        if refused { "the daemon refused the token" } else { "the token's time is over" };
+                    self.notices.push(Notice::Expired { why });
+                }
+            } else if self.told.scheduled != Some(self.generation) {
+                self.told.scheduled = Some(self.generation);
+                self.notices.extend(
+                    match (held.not_renewable, schedule::renew_at(&held.session), expires_at) {
+                        (None, Some(at), Some(expires_at)) => Some(Notice::Scheduled {
+                            at,
+                            within: at.after(self.at.daemon.latest),
+                            expires_at,
+                        }),
+                        (Some(why), ..) => Some(Notice::NotScheduled { why, expires_at }),
+                        _ => None,
+                    },
+                );
+            }
+        }
+        let recovering = state != State::Active;
+        if recovering != mem::replace(&mut self.told.recovering, recovering) {
+            self.notices.push(if recovering {
+                Notice::RecoveryStarted { state: state.name() }
+            } else {
+                Notice::RecoverySucceeded
+            });
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The renewal's transaction: what happens under the lock, in the order that loses nothing.
+//!
+//! Lock, look for leftovers, read the file again, prepare the temporary file, ask the daemon, store, swap,
+//! unlock. Pure, as its parent. Refuses to know when a renewal is due and how long the next wait is.
+
+use std::mem;
+use std::time::Duration;
+
+use super::{Phase, Renewal};
+use crate::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use crate::session::events::{Action, FileView, LockOutcome, StoreOutcome};
+use crate::session::fault::FileFault;
+use crate::session::notice::{NotRenewable, Notice};
+use crate::session::status::Source;
+use crate::session::{Session, policy, schedule};
+
+/// Stores tried in one turn while others keep changing the file: after that it is theirs for this turn.
+const STORES_MAX: u32 = 3;
+
+impl Renewal {
+    pub(super) fn locked(&mut self, outcome: LockOutcome) -> Action {
+        match outcome {
+            LockOutcome::Held => {}
+            LockOutcome::Unsupported => {
+                if !mem::replace(&mut self.told.lock_unsupported, true) {
+                    self.notices.push(Notice::LockUnsupported);
+                }
+            }
+            LockOutcome::TimedOut => {
+                // Its holder may just have renewed: look, and never renew without the lock.
+                self.notices.push(Notice::LockTimedOut);
+                self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
+                return self.go(Phase::Looking, Action::ReadFile);
+            }
+            LockOutcome::NoDirectory => {
+                self.swept = true;
+                return self.rest();
+            }
+            LockOutcome::Failed(fault) => {
+                self.swept = true;
+                let decision = self.decision();
+                let matters = decision.due || decision.unsaved;
+                return if matters { self.not_writable(fault) } else { self.rest() };
+            }
+        }
+        self.turn.locked = true;
+        self.go(Phase::Sweeping, Action::Sweep)
+    }
+
+    pub(super) fn looked_locked(&mut self, leftover: Option<Session>) -> Action {
+        if let Some((session, source)) = self.candidate() {
+            return self.adopt(session, source);
+        }
+        if let Some(leftover) = leftover.filter(|leftover| self.is_good(leftover))
+            && self.held.as_ref().is_some_and(|held| leftover.is_later_than(&held.session))
+        {
+            return self.store(leftover, false);
+        }
+        let decision = self.decision();
+        if decision.unsaved || (decision.due && !decision.backing_off) {
+            return self.go(Phase::Preparing, Action::Prepare);
+        }
+        self.unlock()
+    }
+
+    pub(super) fn prepared(&mut self, result: Result<(), FileFault>) -> Action {
+        match (result, &self.held) {
+            (Err(fault), _) => self.not_writable(fault),
+            (Ok(()), Some(held)) if held.unsaved => {
+                let session = held.session.clone();
+                self.store(session, false)
+            }
+            (Ok(()), _) => self.renew(),
+        }
+    }
+
+    /// The file cannot be written. A renewal would lose its token, so it waits; unless so little life is left
+    /// that a token in memory only is better than none.
+    fn not_writable(&mut self, fault: FileFault) -> Action {
+        let unsaved = self.held.as_ref().is_some_and(|held| held.unsaved);
+        self.notices.push(Notice::NotWritable { fault, unsaved });
+        let Some(held) = &self.held else { return self.unlock() };
+        let last_tenth = schedule::is_last_tenth(&held.session, self.at.daemon.latest);
+        let wait = if unsaved || last_tenth { policy::STORAGE_RETRY_WAIT } else { policy::RETRY_WAIT };
+        let wait = self.shrunk(wait);
+        self.storage_not_before = self.in_mono(wait);
+        if last_tenth && !unsaved { self.renew() } else { self.unlock() }
+    }
+
+    fn renew(&mut self) -> Action {
+        let Some(held) = &self.held else { return self.unlock() };
+        let session = held.session.clone();
+        self.floor_until = self.in_mono(policy::WAIT_MIN);
+        self.notices.push(Notice::Attempt { number: self.unanswered.saturating_add(1) });
+        self.go(Phase::Renewing, Action::Renew(session))
+    }
+
+    pub(super) fn answered(&mut self, ClassifiedAnswer { answer, code }: ClassifiedAnswer) -> Action {
+        self.floor_until = self.in_mono(policy::WAIT_MIN);
+        let wait = match answer {
+            RenewalAnswer::Granted(session) => return self.granted(session),
+            RenewalAnswer::NotSent => return self.unlock(),
+            RenewalAnswer::TooEarly => self.too_early_wait(),
+            RenewalAnswer::Exhausted => self.stop_renewing(NotRenewable::Exhausted),
+            RenewalAnswer::Superseded => self.stop_renewing(NotRenewable::Superseded),
+            RenewalAnswer::NotRequired => self.stop_renewing(NotRenewable::NotRequired),
+            RenewalAnswer::Refused => {
+                self.refuse_held();
+                policy::WAIT_MIN
+            }
+            RenewalAnswer::Unavailable { retry_after, counts } => {
+                self.unanswered = self.unanswered.saturating_add(u32::from(counts));
+                self.retry_wait(retry_after)
+            }
+            RenewalAnswer::Misconfigured => {
+                if !mem::replace(&mut self.misconfigured, true) {
+                    self.notices.push(Notice::Misconfigured { code: code.clone() });
+                }
+                self.shrunk(policy::RETRY_WAIT)
+            }
+        };
+        self.renew_not_before = self.in_mono(wait);
+        let goes_on = self.held.as_ref().is_some_and(|held| held.not_renewable.is_none()) && self.usable();
+        self.notices.push(Notice::Failed { code: code.clone(), next: goes_on.then_some(wait) });
+        self.last_error = Some(code);
+        match answer {
+            RenewalAnswer::Refused | RenewalAnswer::Superseded => {
+                self.go(Phase::LookingAfterRefusal, Action::ReadFile)
+            }
+            _ => self.unlock(),
+        }
+    }
+
+    fn granted(&mut self, session: Session) -> Action {
+        self.renewals = self.renewals.saturating_add(1);
+        self.renew_not_before = Duration::ZERO;
+        self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at: session.expires_at() });
+        let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(&held.session, &session));
+        self.store(session, clamped)
+    }
+
+    fn store(&mut self, session: Session, clamped: bool) -> Action {
+        self.turn.stores = self.turn.stores.saturating_add(1);
+        let instead_of = match &self.file {
+            FileView::Held(seen) => Some(seen.token().clone()),
+            FileView::Missing | FileView::Unusable(_) => None,
+        };
+        let action = Action::Store { session: session.clone(), instead_of };
+        self.go(Phase::Storing { session, clamped }, action)
+    }
+
+    pub(super) fn stored(&mut self, session: Session, clamped: bool, outcome: StoreOutcome) -> Action {
+        let was_held = self.holds(&session);
+        let unsaved = match outcome {
+            StoreOutcome::Done => false,
+            StoreOutcome::DoneInPlace => {
+                self.notices.push(Notice::InPlace);
+                false
+            }
+            StoreOutcome::SomebodyElse(theirs) => {
+                let is_theirs_to_keep = self.is_good(&theirs) && theirs.supersedes(&session);
+                self.file = FileView::Held(theirs.clone());
+                if is_theirs_to_keep {
+                    self.notices.push(Notice::SomebodyElse);
+                    return self.adopt(theirs, Source::File);
+                }
+                if self.turn.stores < STORES_MAX {
+                    return self.store(session, clamped);
+                }
+                self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
+                true
+            }
+            StoreOutcome::Failed(fault) => {
+                self.notices.push(Notice::NotWritable { fault, unsaved: true });
+                self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
+                true
+            }
+        };
+        if !unsaved {
+            self.storage_not_before = Duration::ZERO;
+            self.file = FileView::Held(session.clone());
+        }
+        if was_held {
+            if let Some(held) = &mut self.held {
+                held.unsaved = unsaved;
+            }
+            self.notices.extend((!unsaved).then_some(Notice::Saved));
+            return self.unlock();
+        }
+        self.hold(session, Source::Renewal, clamped.then_some(NotRenewable::Clamped), unsaved)
+    }
+
+    pub(super) fn unlock(&mut self) -> Action {
+        if self.turn.locked { self.go(Phase::Unlocking, Action::ReleaseLock) } else { self.rest() }
+    }
+
+    // What follows from an answer.
+
+    /// Once more after a little; refused again, then wait for the time computed from the daemon's own clock.
+    fn too_early_wait(&mut self) -> Duration {
+        self.too_early = self.too_early.saturating_add(1);
+        if self.too_early == 1 {
+            return self.shrunk(policy::TOO_EARLY_WAIT);
+        }
+        let computed = self
+            .held
+            .as_ref()
+            .and_then(|held| schedule::renew_at(&held.session))
+            .map(|renew_at| renew_at.after(self.at.daemon.earliest))
+            .filter(|wait| !wait.is_zero());
+        computed.unwrap_or_else(|| self.shrunk(policy::RETRY_WAIT))
+    }
+
+    /// The daemon's wish counts, but not beyond half of what is left: a limit that outlives the token is
+    /// tried once more before its end.
+    fn retry_wait(&self, retry_after: Option<Duration>) -> Duration {
+        let own = self.shrunk(policy::RETRY_WAIT);
+        let left = self
+            .held
+            .as_ref()
+            .and_then(|held| schedule::life_left(&held.session, self.at.daemon.latest))
+            .unwrap_or(Duration::MAX);
+        let half = left.checked_div(2).unwrap_or_default();
+        retry_after.map_or(own, |wish| wish.min(half).max(own))
+    }
+
+    fn stop_renewing(&mut self, why: NotRenewable) -> Duration {
+        if let Some(held) = &mut self.held {
+            held.not_renewable = Some(why);
+        }
+        self.told.scheduled = None;
+        policy::RETRY_WAIT
+    }
+
+    pub(super) fn refuse_held(&mut self) {
+        if let Some(held) = &self.held
+            && !self.is_refused(&held.session)
+        {
+            self.refused.push_back(held.session.token().clone());
+            if self.refused.len() > policy::REFUSED_TOKENS_MAX {
+                self.refused.pop_front();
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The session as the rest of the program sees it: the current token, and a way to say that it was refused.
+//!
+//! Used by the calls (many threads) and written by the worker (one thread). Reading the current token is one
+//! read of an `RwLock`; a call that was refused nudges the worker and waits, bounded, until it has looked at
+//! the file or finished a renewal. Refuses to read files, renew, or decide what becomes of a token.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use super::schedule::DaemonClock;
+use super::status::Status;
+use super::{Generation, Session, State, policy};
+use crate::time::{Clock, Timestamp};
+
+/// What a call holds while it runs.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The token to use; `None` while there is none that could be accepted.
+    pub session: Option<Arc<Session>>,
+    /// The generation it belongs to; to be named when it is refused.
+    pub generation: Generation,
+    /// The published state.
+    pub state: State,
+}
+
+/// Something about the session changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// A token is usable where none was, or it is of another session: what the daemon offers may differ.
+    pub session_changed: bool,
+}
+
+/// Wakes the worker before its time; what for, [`SharedSession::wake`] tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nudge;
+
+/// One session, shared by all threads.
+pub struct SharedSession {
+    current: RwLock<Current>,
+    daemon_clock: RwLock<DaemonClock>,
+    clock: Arc<dyn Clock>,
+    nudges: Sender<Nudge>,
+    questions: Mutex<Questions>,
+    answered: Condvar,
+    changes: Mutex<Vec<Sender<Change>>>,
+}
+
+struct Current {
+    session: Option<Arc<Session>>,
+    generation: Generation,
+    status: Status,
+}
+
+/// Calls that wait for the worker ask a numbered question; the worker answers all it had heard of when it
+/// woke, by the time it rests again.
+#[derive(Default)]
+struct Questions {
+    asked: u64,
+    heard: u64,
+    answered: u64,
+    /// The newest generation that was refused to a call since the worker woke last.
+    rejected: Option<Generation>,
+}
+
+/// Nudges that wait. One is enough: a nudge says "look again", and looking once answers everybody.
+const NUDGES_MAX: usize = 1;
+
+/// Changes that a listener has not taken yet. A full queue loses only repetitions of "something changed".
+const CHANGES_MAX: usize = 16;
+
+impl SharedSession {
+    /// A session of which nothing is known yet, and where its worker hears of nudges.
+    pub fn new(clock: Arc<dyn Clock>) -> (Arc<SharedSession>, Receiver<Nudge>) {
+        let (nudges, receiver) = bounded(NUDGES_MAX);
+        let shared = SharedSession {
+            current: RwLock::new(Current {
+                session: None,
+                generation: Generation::default(),
+                status: Status::UNKNOWN,
+            }),
+            daemon_clock: RwLock::new(DaemonClock::default()),
+            clock,
+            nudges,
+            questions: Mutex::new(Questions::default()),
+            answered: Condvar::new(),
+            changes: Mutex::new(Vec::new()),
+        };
+        (Arc::new(shared), receiver)
+    }
+
+    /// The token to use now.
+    pub fn current(&self) -> Lease {
+        let daemon_time = self.daemon_clock.read().time(self.clock.now()).earliest;
+        let current = self.current.read();
+        let refused = current.status.refused;
+        let usable = |session: &&Arc<Session>| !refused && !session.is_expired(daemon_time);
+        Lease {
+            session: current.session.as_ref().filter(usable).cloned(),
+            generation: current.generation,
+            state: current.status.state,
+        }
+    }
+
+    /// Has the file looked at because the token of `generation` was refused, or because there was none to use;
+    /// a renewal under way is waited for. Returns what is current then, or after
+    /// [`policy::RELOAD_WAIT_MAX`]. A refusal of an older generation than the current one is answered at once.
+    pub fn renewed_after(&self, generation: Generation) -> Lease {
+        let lease = self.current();
+        let is_usable = lease.session.is_some();
+        if is_usable && lease.generation != generation {
+            return lease;
+        }
+        let deadline = self.clock.now().mono.saturating_add(policy::RELOAD_WAIT_MAX);
+        let mut questions = self.questions.lock();
+        questions.asked = questions.asked.wrapping_add(1);
+        if is_usable {
+            questions.rejected = questions.rejected.max(Some(generation));
+        }
+        let mine = questions.asked;
+        // Full: the worker has not taken the last nudge yet, and will hear of this question with it.
+        if let Err(TrySendError::Disconnected(_)) = self.nudges.try_send(Nudge) {
+            return self.current();
+        }
+        while questions.answered < mine {
+            let left = deadline.saturating_sub(self.clock.now().mono);
+            if left.is_zero() || self.answered.wait_for(&mut questions, left).timed_out() {
+                break;
+            }
+        }
+        drop(questions);
+        self.current()
+    }
+
+    /// Takes the `Date` header of any answer of the daemon: its clock may differ from ours.
+    pub fn heard_date(&self, date: Timestamp) {
+        self.daemon_clock.write().hear(date, self.clock.now());
+    }
+
+    /// What is published of the session.
+    pub fn status(&self) -> Status {
+        self.current.read().status.clone()
+    }
+
+    /// A queue that gets one message after each change.
+    pub fn changes(&self) -> Receiver<Change> {
+        let (sender, receiver) = bounded(CHANGES_MAX);
+        self.changes.lock().push(sender);
+        receiver
+    }
+
+    /// The clock that everything here is timed by.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// What is known of the daemon's clock.
+    pub(super) fn daemon_clock(&self) -> DaemonClock {
+        *self.daemon_clock.read()
+    }
+
+    /// The worker's: serves another token from now on.
+    pub(super) fn swap(&self, session: Session, generation: Generation) {
+        let was_usable = self.current().session.is_some();
+        let mut current = self.current.write();
+        let same = current.session.as_ref().is_some_and(|former| former.id() == session.id());
+        current.session = Some(Arc::new(session));
+        current.generation = generation;
+        current.status.refused = false;
+        drop(current);
+        self.announce(Change { session_changed: !was_usable || !same });
+    }
+
+    /// The worker's: publishes the status, and answers the calls that it had heard of.
+    pub(super) fn rest(&self, status: Status) {
+        let mut current = self.current.write();
+        let changed = current.status != status;
+        current.status = status;
+        drop(current);
+        if changed {
+            self.announce(Change { session_changed: false });
+        }
+        let mut questions = self.questions.lock();
+        questions.answered = questions.heard;
+        self.answered.notify_all();
+    }
+
+    /// The worker's: it is awake, and has heard of every question asked so far. Returns the generation that
+    /// was refused to a call, if one was.
+    pub(super) fn wake(&self) -> Option<Generation> {
+        let mut questions = self.questions.lock();
+        questions.heard = questions.asked;
+        questions.rejected.take()
+    }
+
+    fn announce(&self, change: Change) {
+        self.changes
+            .lock()
+            .retain(|listener| !matches!(listener.try_send(change), Err(TrySendError::Disconnected(_))));
+    }
+}

@@ -1,0 +1,103 @@
+//! What is published of the session: its state and times, never the token.
+//!
+//! Made by `renewal`, kept by `shared`, shown by `waiaas://session/status` and the `status` command. Pure.
+//! Refuses to decide anything.
+
+use serde_json::json;
+
+use super::State;
+use crate::time::Timestamp;
+
+/// The session as people and clients may see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// What the token is good for.
+    pub state: State,
+    /// The token's end in the daemon's time; `None` for an unlimited one, or without a token.
+    pub expires_at: Option<Timestamp>,
+    /// When it will be renewed, in the daemon's time; `None` if it will not be.
+    pub renew_at: Option<Timestamp>,
+    /// Renewals that this process was granted.
+    pub renewals: u64,
+    /// Where the held token came from; `None` without a token.
+    pub source: Option<Source>,
+    /// The code of the last renewal that failed, until one succeeds or another token is taken.
+    pub last_error: Option<String>,
+    /// The held token is newer than the token file, which could not be written.
+    pub unsaved: bool,
+    /// The daemon refused the held token: it is not to be used.
+    pub refused: bool,
+}
+
+/// Where a token came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The token file.
+    File,
+    /// `WAIAAS_SESSION_TOKEN`.
+    Environment,
+    /// A renewal by this process.
+    Renewal,
+}
+
+impl Source {
+    /// The word shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::File => "file",
+            Source::Environment => "environment",
+            Source::Renewal => "renewal",
+        }
+    }
+}
+
+impl Status {
+    /// Before anything was read.
+    pub const UNKNOWN: Status = Status {
+        state: State::Error,
+        expires_at: None,
+        renew_at: None,
+        renewals: 0,
+        source: None,
+        last_error: None,
+        unsaved: false,
+        refused: false,
+    };
+
+    /// The resource `waiaas://session/status`. Times are Unix seconds, as everywhere in the daemon's API.
+    pub fn to_json(&self) -> String {
+        json!({
+            "state": self.state.name(),
+            "expiresAt": self.expires_at.map(Timestamp::unix_seconds),
+            "renewAt": self.renew_at.map(Timestamp::unix_seconds),
+            "renewals": self.renewals,
+            "source": self.source.map(Source::name),
+            "lastError": self.last_error,
+            "unsaved": self.unsaved,
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resource_holds_what_the_contract_names() {
+        let status = Status {
+            state: State::Active,
+            expires_at: Some(Timestamp::from_unix_seconds(1_795_330_300)),
+            renew_at: Some(Timestamp::from_unix_millis(1_795_330_180_400)),
+            renewals: 3,
+            source: Some(Source::Renewal),
+            ..Status::UNKNOWN
+        };
+        let shown: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
+        let expected = json!({
+            "state": "active", "expiresAt": 1_795_330_300, "renewAt": 1_795_330_180, "renewals": 3,
+            "source": "renewal", "lastError": null, "unsaved": false,
+        });
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,336 @@
+//! The token file: reading that cannot hang or be fooled, writing that is durable and never torn.
+//!
+//! Used by the worker, and by the commands that make sessions. Reading accepts only a regular file of bounded
+//! size that is not a symlink. Writing goes through a temporary file of our own in the same directory, created
+//! private, its space reserved before anything is asked of the daemon, synced, compared with what was read,
+//! renamed, and the directory synced. Never through `<file>.tmp`, which other programs use. Refuses to know
+//! when to write and what to do about a fault.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::events::{FileView, StoreOutcome};
+use super::fault::{FileFault, FileFaultKind};
+use super::{Session, TokenPlace, policy};
+use crate::secret::Token;
+use crate::time::Timestamp;
+
+/// The token file of one process, and its temporary file while there is one.
+pub struct TokenFile {
+    place: TokenPlace,
+    prepared: Option<Prepared>,
+}
+
+struct Prepared {
+    path: PathBuf,
+    file: File,
+}
+
+/// Stands between the token file's name and the random part of a temporary file's.
+const TEMPORARY_MARK: &str = ".waiaas-mcp-";
+
+/// Fills the reserved space. No token holds it, so a temporary file that was not cut to length is never taken
+/// for a complete one.
+const RESERVED_BYTE: u8 = b'#';
+
+/// Tries for a temporary name that is free: two 64-bit random names do not meet twice.
+const NAME_ATTEMPTS_MAX: u32 = 4;
+
+impl TokenFile {
+    /// The file at this place. Nothing is touched yet.
+    pub fn new(place: TokenPlace) -> TokenFile {
+        TokenFile { place, prepared: None }
+    }
+
+    /// Reads the token file; where it is missing, its read-only fallback.
+    pub fn read(&self, now: Timestamp) -> FileView {
+        match (self.read_one(&self.place.write, now), &self.place.read_fallback) {
+            (FileView::Missing, Some(fallback)) => self.read_one(fallback, now),
+            (view, _) => view,
+        }
+    }
+
+    /// Whether others may read the token file: other writers leave it at 0644.
+    pub fn is_readable_by_others(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            fs::symlink_metadata(&self.place.write)
+                .is_ok_and(|file| file.is_file() && file.mode() & 0o077 != 0)
+        }
+        #[cfg(not(unix))]
+        false
+    }
+
+    fn read_one(&self, path: &Path, now: Timestamp) -> FileView {
+        let text = match read_bounded(path) {
+            Ok(text) => text,
+            Err(unread) => return unread,
+        };
+        match Session::parse(&text, now) {
+            Err(fault) => FileView::Unusable(fault.reason()),
+            Ok(session) if self.place.only_session.as_deref().is_some_and(|only| only != session.id()) => {
+                FileView::Unusable("its token belongs to another session than the environment's")
+            }
+            Ok(session) => FileView::Held(session),
+        }
+    }
+
+    /// The pre-flight: makes the directory and the temporary file, and reserves its space on the disk.
+    ///
+    /// # Errors
+    /// [`FileFault`] if any of it fails: then a new token could not be written either.
+    pub fn prepare(&mut self) -> Result<(), FileFault> {
+        self.discard();
+        let directory = self.directory();
+        make_directory(directory).map_err(|error| FileFault::new("make the data directory", &error))?;
+        let prepared = self.create_temporary()?;
+        let reserve = |mut file: &File| {
+            file.write_all(&[RESERVED_BYTE; policy::NEW_TOKEN_BYTES_MAX])?;
+            file.sync_all()
+        };
+        let reserved = reserve(&prepared.file).map_err(|error| FileFault::new("reserve space", &error));
+        self.prepared = Some(prepared);
+        if reserved.is_err() {
+            self.discard();
+        }
+        reserved
+    }
+
+    /// Makes the token file's directory, private.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn make_directory(&self) -> Result<(), FileFault> {
+        make_directory(self.directory()).map_err(|error| FileFault::new("make the data directory", &error))
+    }
+
+    /// Writes `session` to the file, unless the file holds another token by now than `instead_of`. Prepares
+    /// first, if that was not done. `pause` is called between attempts to rename.
+    pub fn store(
+        &mut self,
+        session: &Session,
+        instead_of: Option<&Token>,
+        now: Timestamp,
+        pause: impl Fn(),
+    ) -> StoreOutcome {
+        if self.prepared.is_none()
+            && let Err(fault) = self.prepare()
+        {
+            return StoreOutcome::Failed(fault);
+        }
+        let Some(mut prepared) = self.prepared.take() else {
+            return StoreOutcome::Failed(FileFault::new("prepare", &io::Error::from(ErrorKind::NotFound)));
+        };
+        let outcome = self.put_in_place(&mut prepared, session, instead_of, now, pause);
+        // After a successful rename the name is free already; after anything else it is rubbish.
+        let _ = fs::remove_file(&prepared.path);
+        // After an error only the file itself knows the truth: a failed sync of the directory is reported
+        // when the rename has taken effect already.
+        match outcome {
+            StoreOutcome::Failed(_) if self.holds(session) => StoreOutcome::Done,
+            outcome => outcome,
+        }
+    }
+
+    fn put_in_place(
+        &self,
+        prepared: &mut Prepared,
+        session: &Session,
+        instead_of: Option<&Token>,
+        now: Timestamp,
+        pause: impl Fn(),
+    ) -> StoreOutcome {
+        if let Err(error) = write_token(&mut prepared.file, session.token()) {
+            return StoreOutcome::Failed(FileFault::new("write the temporary file", &error));
+        }
+        if let FileView::Held(theirs) = self.read(now)
+            && Some(theirs.token()) != instead_of
+            && theirs.token() != session.token()
+        {
+            return StoreOutcome::SomebodyElse(theirs);
+        }
+        let mut attempt = 1_u32;
+        let error = loop {
+            match fs::rename(&prepared.path, &self.place.write) {
+                Ok(()) => match sync_directory(self.directory()) {
+                    Ok(()) => return StoreOutcome::Done,
+                    Err(error) => return StoreOutcome::Failed(FileFault::new("sync the directory", &error)),
+                },
+                Err(error) if attempt >= policy::RENAME_ATTEMPTS_MAX => break error,
+                Err(_) => {
+                    attempt = attempt.saturating_add(1);
+                    pause();
+                }
+            }
+        };
+        let fault = FileFault::new("rename", &error);
+        if fault.kind == FileFaultKind::MountPoint {
+            return match overwrite(&self.place.write, session.token()) {
+                Ok(()) => StoreOutcome::DoneInPlace,
+                Err(error) => StoreOutcome::Failed(FileFault::new("write in place", &error)),
+            };
+        }
+        StoreOutcome::Failed(fault)
+    }
+
+    /// Looks at the temporary files of this token file that other processes left: returns the latest complete
+    /// token among them, and removes those that are old.
+    pub fn sweep(&mut self, now: Timestamp) -> Option<Session> {
+        let entries = fs::read_dir(self.directory()).ok()?;
+        let mut latest: Option<Session> = None;
+        for entry in entries.take(policy::LEFTOVER_ENTRIES_MAX).flatten() {
+            if !entry.file_name().to_string_lossy().starts_with(&self.temporary_prefix()) {
+                continue;
+            }
+            let path = entry.path();
+            if let FileView::Held(session) = self.read_one(&path, now)
+                && latest.as_ref().is_none_or(|latest| session.is_later_than(latest))
+            {
+                latest = Some(session);
+            }
+            let modified = entry.metadata().ok().and_then(|metadata| Timestamp::of_file(&metadata));
+            let age_ms = modified.map_or(0, |modified| now.millis_since(modified));
+            if age_ms > crate::time::millis(policy::LEFTOVER_AGE_MAX) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        latest
+    }
+
+    /// Removes the prepared temporary file, if there is one.
+    pub fn discard(&mut self) {
+        if let Some(prepared) = self.prepared.take() {
+            let _ = fs::remove_file(&prepared.path);
+        }
+    }
+
+    fn holds(&self, session: &Session) -> bool {
+        read_bounded(&self.place.write).is_ok_and(|text| text.trim() == session.token().expose())
+    }
+
+    fn directory(&self) -> &Path {
+        match self.place.write.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    fn temporary_prefix(&self) -> String {
+        let name = self.place.write.file_name().unwrap_or_default().to_string_lossy();
+        format!(".{name}{TEMPORARY_MARK}")
+    }
+
+    fn create_temporary(&self) -> Result<Prepared, FileFault> {
+        let mut attempt = 1_u32;
+        loop {
+            // RandomState is seeded by the operating system: unique names without another dependency. That
+            // the name is new is made sure by O_EXCL, not by luck.
+            let random = RandomState::new().hash_one(attempt);
+            let name = format!("{}{random:016x}", self.temporary_prefix());
+            let path = self.directory().join(OsString::from(name));
+            match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
+                Ok(file) => return Ok(Prepared { path, file }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < NAME_ATTEMPTS_MAX => {
+                    attempt = attempt.saturating_add(1);
+                }
+                Err(error) => return Err(FileFault::new("create a temporary file", &error)),
+            }
+        }
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+/// Reads a regular file of bounded size. The checks are made on the open file, so nothing can be exchanged
+/// between looking and reading; opening cannot hang on a FIFO.
+fn read_bounded(path: &Path) -> Result<String, FileView> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    }
+    let file = options.open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => FileView::Missing,
+        ErrorKind::PermissionDenied => FileView::Unusable("this user may not read it"),
+        _ if path.is_symlink() => FileView::Unusable("it is a symbolic link"),
+        _ => FileView::Unusable("it cannot be opened"),
+    })?;
+    let metadata = file.metadata().map_err(|_| FileView::Unusable("it cannot be examined"))?;
+    if !metadata.is_file() {
+        return Err(FileView::Unusable("it is not a regular file"));
+    }
+    let bytes_max = u64::try_from(policy::TOKEN_FILE_BYTES_MAX).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    file.take(bytes_max.saturating_add(1))
+        .read_to_string(&mut text)
+        .map_err(|_| FileView::Unusable("it cannot be read as text"))?;
+    if text.len() > policy::TOKEN_FILE_BYTES_MAX {
+        return Err(FileView::Unusable("it is larger than 64 KiB"));
+    }
+    Ok(text)
+}
+
+fn write_token(file: &mut File, token: &Token) -> io::Result<()> {
+    let bytes = token.expose().as_bytes();
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(bytes)?;
+    file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    file.sync_all()
+}
+
+/// The last resort for a file that is itself a mount point and cannot be replaced. A crash within it could
+/// leave a mixture of two tokens, which is why it is the last.
+fn overwrite(path: &Path, token: &Token) -> io::Result<()> {
+    let mut file = private(OpenOptions::new().write(true)).open(path)?;
+    write_token(&mut file, token)
+}
+
+/// Private from creation, and never through a symbolic link.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    options
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(directory)?;
+    // A new directory is itself an entry that a power cut may lose.
+    match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Other systems write a rename through, or offer no way to ask for it.
+#[cfg(not(unix))]
+fn sync_directory(_directory: &Path) -> io::Result<()> {
+    Ok(())
+}
