@@ -1,0 +1,267 @@
+//! The shape of a row of the catalogue: a tool, its endpoint, its parameters.
+//!
+//! Used by the catalogue, which fills it in, and by the schema and the binding, which read it. A parameter says
+//! where it goes, under which name, and what it is; its property in the published schema and its place in the
+//! request come from that one line. Rows may be made at run time too, hence the `Cow`s. Refuses to know what a
+//! particular tool is for.
+
+use std::borrow::Cow;
+
+use super::toolsets::Toolset;
+use crate::http::Method;
+
+/// One tool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ToolSpec {
+    /// Unique, `[A-Za-z0-9_-]`.
+    pub name: Cow<'static, str>,
+    /// A few words for people.
+    pub title: Cow<'static, str>,
+    /// For the model that chooses the tool and fills it in: what it does, in which units.
+    pub description: Cow<'static, str>,
+    /// The group it is switched on and off with.
+    pub toolset: Toolset,
+    /// What a call may change.
+    pub effect: Effect,
+    /// Who answers in the end.
+    pub reach: Reach,
+    /// The request.
+    pub endpoint: Endpoint,
+    /// In the order of the schema, of the query and of the body.
+    pub params: Vec<Param>,
+}
+
+/// What a call may change, from nothing to money. It decides the annotations, what is shown to a reader only,
+/// and whether a request may be repeated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Yields a signature, which may authorise a spend elsewhere.
+    Sign,
+    /// Changes the daemon's state or a setting at a venue.
+    Write,
+    /// Moves funds or authorises somebody to.
+    Spend,
+}
+
+/// Who answers in the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// The daemon, from its own database and keys.
+    Daemon,
+    /// A chain, a venue or another host behind the daemon.
+    World,
+}
+
+/// A route of the daemon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, with a `{field}` for each path parameter.
+    pub path: Cow<'static, str>,
+    /// Set where the daemon's answer is not the result yet; the route is that of the first request then.
+    pub composed: Option<Composition>,
+}
+
+/// Results that are put together from more than one answer, or without asking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Composition {
+    /// The address, then the wallet's networks and details.
+    WalletInfo,
+    /// The asset's identifier, then the registry of its network if it has one: [`super::asset`].
+    Asset,
+}
+
+/// One argument of a tool, or one member of an argument that is an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    /// The argument's name.
+    pub name: Cow<'static, str>,
+    /// Where it goes.
+    pub place: Place,
+    /// The name it has there.
+    pub field: Cow<'static, str>,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether a call can do without it.
+    pub required: Required,
+    /// What is sent when it is absent: the first rule that applies.
+    pub implied: &'static [Implied],
+    /// An empty string is a value like any other. Elsewhere an empty optional string counts as absent.
+    pub keeps_empty: bool,
+    /// For the model; empty where the name says it all.
+    pub description: Cow<'static, str>,
+}
+
+/// Where an argument goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Into the hole of the path that has the field's name.
+    Path,
+    /// Into the query.
+    Query,
+    /// Into the JSON body, or into the object it is a member of.
+    Body,
+    /// Nowhere: it is for the composition, or the daemon does not read it.
+    Unsent,
+}
+
+/// Whether a call can do without an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Required {
+    /// It can.
+    Never,
+    /// It cannot.
+    Always,
+    /// Published as required; not missed where the named argument has one of these values.
+    Unless(&'static str, &'static [&'static str]),
+    /// Published as required; not missed where the named argument is given.
+    UnlessGiven(&'static str),
+    /// Published as optional; missed where the named argument has this value.
+    When(&'static str, &'static str),
+}
+
+/// A value for an argument that was not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Implied {
+    /// Applies only where this argument is given; `None` applies always.
+    pub given: Option<&'static str>,
+    /// The text that is sent.
+    pub value: &'static str,
+}
+
+/// What an argument is: its published type, and what is accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// Published as a string, a number is accepted too.
+    TextOrNumber,
+    /// A string in the form of a UUID.
+    Uuid,
+    /// A string; the id of a wallet. Absent: the configured one.
+    Wallet,
+    /// A string; the daemon's name of a network. CAIP-2 is translated.
+    Network,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// A number without a fraction, from the first to the second bound.
+    Integer(Option<i64>, Option<i64>),
+    /// A number. It is sent with the digits it came with.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// An object, sent with its known members only.
+    Object(Vec<Param>),
+    /// An object whose known members are checked, sent exactly as it came: it will be hashed and signed.
+    Verbatim(Vec<Param>),
+    /// An array of one kind.
+    List(Box<Kind>),
+    /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object).
+    Raw(Shape, Cow<'static, str>),
+}
+
+/// The outermost type of raw JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// `[…]`
+    Array,
+    /// `{…}`
+    Object,
+}
+
+impl Effect {
+    /// The word in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Effect::Read => "read",
+            Effect::Sign => "sign",
+            Effect::Write => "write",
+            Effect::Spend => "spend",
+        }
+    }
+}
+
+/// `GET path`.
+pub fn get(path: &'static str) -> Endpoint {
+    Endpoint { method: Method::Get, path: path.into(), composed: None }
+}
+
+/// `POST path`.
+pub fn post(path: &'static str) -> Endpoint {
+    Endpoint { method: Method::Post, path: path.into(), composed: None }
+}
+
+impl Endpoint {
+    /// Only the first step towards a result.
+    pub fn composed(self, composition: Composition) -> Endpoint {
+        Endpoint { composed: Some(composition), ..self }
+    }
+}
+
+/// A required argument that fills a hole of the path.
+pub fn path(name: &'static str, kind: Kind) -> Param {
+    Param { required: Required::Always, ..param(Place::Path, name, kind) }
+}
+
+/// An optional argument in the query.
+pub fn query(name: &'static str, kind: Kind) -> Param {
+    param(Place::Query, name, kind)
+}
+
+/// An optional argument in the body, or a member of an object.
+pub fn body(name: &'static str, kind: Kind) -> Param {
+    param(Place::Body, name, kind)
+}
+
+/// An optional argument that is not sent.
+pub fn unsent(name: &'static str, kind: Kind) -> Param {
+    param(Place::Unsent, name, kind)
+}
+
+fn param(place: Place, name: &'static str, kind: Kind) -> Param {
+    Param {
+        name: name.into(),
+        place,
+        field: name.into(),
+        kind,
+        required: Required::Never,
+        implied: &[],
+        keeps_empty: false,
+        description: "".into(),
+    }
+}
+
+impl Param {
+    /// A call cannot do without it.
+    pub fn required(self) -> Param {
+        self.required_as(Required::Always)
+    }
+
+    /// A call may or may not do without it.
+    pub fn required_as(self, required: Required) -> Param {
+        Param { required, ..self }
+    }
+
+    /// The daemon calls it something else.
+    pub fn sent_as(self, field: &'static str) -> Param {
+        Param { field: field.into(), ..self }
+    }
+
+    /// What is sent when it is absent.
+    pub fn implied(self, implied: &'static [Implied]) -> Param {
+        Param { implied, ..self }
+    }
+
+    /// An empty string is sent.
+    pub fn keeps_empty(self) -> Param {
+        Param { keeps_empty: true, ..self }
+    }
+
+    /// Words for the model.
+    pub fn about(self, description: &'static str) -> Param {
+        Param { description: description.into(), ..self }
+    }
+}

@@ -1,0 +1,270 @@
+//! Arguments of a call become one request, or an error that names everything that is wrong with them.
+
+use serde_json::value::RawValue;
+use waiaas_mcp::http::{Method, Request};
+use waiaas_mcp::wallet::binding::{Defaults, bind, check};
+use waiaas_mcp::wallet::catalogue;
+
+const WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
+const OTHER: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
+
+fn bound(tool: &str, arguments: &str, defaults: &Defaults<'_>) -> Result<Request, String> {
+    let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
+    let spec = catalogue::find(tool).expect("a tool");
+    bind(spec, Some(&raw), defaults).map_err(|error| error.to_string())
+}
+
+fn sent(tool: &str, arguments: &str) -> Request {
+    bound(tool, arguments, &Defaults::default()).unwrap_or_else(|error| panic!("{tool} {arguments}: {error}"))
+}
+
+/// What the message says after the colon.
+fn refused(tool: &str, arguments: &str) -> String {
+    let error = bound(tool, arguments, &Defaults::default()).expect_err(arguments);
+    let start = format!("wrong arguments for {tool}, nothing was sent: ");
+    error.strip_prefix(&start).unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+#[test]
+fn queries_keep_the_order_of_the_table_and_every_digit() {
+    let table = [
+        ("get_balance", "{}", "/v1/wallet/balance"),
+        (
+            "get_balance",
+            r#"{"display_currency":"EUR","network":"all"}"#,
+            "/v1/wallet/balance?network=all&display_currency=EUR",
+        ),
+        ("get_balance", r#"{"network":"eip155:11155111"}"#, "/v1/wallet/balance?network=ethereum-sepolia"),
+        ("get_tokens", r#"{"network":"devnet"}"#, "/v1/tokens?network=solana-devnet"),
+        ("get_tokens", r#"{"network":""}"#, "/v1/tokens?network="),
+        ("list_transactions", r#"{"limit":20,"cursor":"a b&c"}"#, "/v1/transactions?limit=20&cursor=a+b%26c"),
+        ("list_transactions", r#"{"limit":2e1}"#, "/v1/transactions?limit=2e1"),
+        (
+            "list_incoming_transactions",
+            r#"{"since":12345678901234567890.10}"#,
+            "/v1/wallet/incoming?since=12345678901234567890.10",
+        ),
+        ("list_incoming_transactions", r#"{"wallet_id":"x"}"#, "/v1/wallet/incoming?wallet_id=x"),
+        (
+            "get_policies",
+            r#"{"offset":0,"limit":200,"wallet_id":"x"}"#,
+            "/v1/policies?walletId=x&limit=200&offset=0",
+        ),
+        ("get_policies", r#"{"limit":20.0}"#, "/v1/policies?limit=20.0"),
+    ];
+    for (tool, arguments, target) in table {
+        assert_eq!(sent(tool, arguments), Request::get(target), "{tool} {arguments}");
+    }
+}
+
+#[test]
+fn bodies_keep_the_order_of_the_table_and_every_digit() {
+    let table = [
+        ("send_token", r#"{"amount":"1","to":"0xA"}"#, r#"{"to":"0xA","amount":"1"}"#),
+        (
+            "send_token",
+            r#"{"to":"a\"b\\é","amount":"1","memo":"","network":"eip155:1","wallet_id":"w","gas_condition":{"timeout":60.50,"max_gas_price":"9"}}"#,
+            r#"{"to":"a\"b\\é","amount":"1","memo":"","network":"ethereum-mainnet","walletId":"w","gasCondition":{"maxGasPrice":"9","timeout":60.50}}"#,
+        ),
+        // Without a price the daemon refuses the condition; dropping it would send at any price.
+        (
+            "send_token",
+            r#"{"to":"a","amount":"1","gas_condition":{}}"#,
+            r#"{"to":"a","amount":"1","gasCondition":{}}"#,
+        ),
+        (
+            "send_token",
+            r#"{"to":"a","amount":"1","token":{"x":1,"decimals":6,"address":"0x1","symbol":null,"assetId":""}}"#,
+            r#"{"to":"a","amount":"1","type":"TOKEN_TRANSFER","token":{"address":"0x1","decimals":6}}"#,
+        ),
+        (
+            "simulate_transaction",
+            r#"{"to":"a","amount":"1"}"#,
+            r#"{"to":"a","amount":"1","type":"TRANSFER"}"#,
+        ),
+        (
+            "simulate_transaction",
+            r#"{"to":"a","amount":"1","type":"","token":{"assetId":"x"}}"#,
+            r#"{"to":"a","amount":"1","type":"TOKEN_TRANSFER","token":{"assetId":"x"}}"#,
+        ),
+        (
+            "simulate_transaction",
+            r#"{"type":"BATCH","instructions":[ {"amount": 10000000000000000000000} ]}"#,
+            r#"{"type":"BATCH","instructions":[ {"amount": 10000000000000000000000} ]}"#,
+        ),
+        ("simulate_transaction", r#"{"type":"APPROVE","amount":"1"}"#, r#"{"amount":"1","type":"APPROVE"}"#),
+        (
+            "simulate_transaction",
+            r#"{"type":"CONTRACT_CALL","to":"p","accounts":[{"isWritable":false,"isSigner":true,"pubkey":"k","x":0}]}"#,
+            r#"{"to":"p","type":"CONTRACT_CALL","accounts":[{"pubkey":"k","isSigner":true,"isWritable":false}]}"#,
+        ),
+        ("sign_message", r#"{"message":""}"#, r#"{"message":""}"#),
+        ("sign_message", "{}", "{}"),
+        // What is hashed and signed must be what was given, to the last byte.
+        (
+            "sign_message",
+            r#"{"typed_data":{"z":1,"types":{},"primaryType":"P","message":{"v":1e400},"domain":{"chainId": 1}}}"#,
+            r#"{"signType":"typedData","typedData":{"z":1,"types":{},"primaryType":"P","message":{"v":1e400},"domain":{"chainId": 1}}}"#,
+        ),
+    ];
+    for (tool, arguments, body) in table {
+        let request = sent(tool, arguments);
+        assert_eq!(request.body.as_deref(), Some(body), "{tool} {arguments}");
+        assert_eq!(request.method, Method::Post);
+    }
+}
+
+#[test]
+fn only_what_changes_nothing_may_be_repeated() {
+    let simulation = sent("simulate_transaction", r#"{"to":"a","amount":"1"}"#);
+    assert!(simulation.repeatable && sent("get_address", "{}").repeatable);
+    assert!(!sent("send_token", r#"{"to":"a","amount":"1"}"#).repeatable);
+    assert!(!sent("sign_message", r#"{"message":"a"}"#).repeatable);
+}
+
+#[test]
+fn path_values_cannot_lead_elsewhere() {
+    let target = format!("/v1/transactions/{WALLET}?display_currency=EUR");
+    let arguments = format!(r#"{{"transaction_id":"{WALLET}","display_currency":"EUR"}}"#);
+    assert_eq!(sent("get_transaction", &arguments), Request::get(target));
+    for id in
+        ["", ".", "..", "../sessions", "a/b", &WALLET[1..], &format!("{WALLET}0"), &WALLET.replace('0', "g")]
+    {
+        let problem = refused("get_transaction", &format!(r#"{{"transaction_id":"{id}"}}"#));
+        assert_eq!(problem, format!("`transaction_id`: expected a UUID, got the string \"{id}\"."));
+    }
+}
+
+#[test]
+fn the_configured_wallet_is_the_default_of_every_tool() {
+    let defaults = Defaults { wallet_id: Some(WALLET) };
+    let target = |tool, arguments: &str| bound(tool, arguments, &defaults).expect("good").target;
+    for arguments in ["{}", r#"{"wallet_id":null}"#, r#"{"wallet_id":""}"#] {
+        assert_eq!(target("get_address", arguments), format!("/v1/wallet/address?walletId={WALLET}"));
+    }
+    let given = format!(r#"{{"wallet_id":"{OTHER}"}}"#);
+    assert_eq!(target("get_address", &given), format!("/v1/wallet/address?walletId={OTHER}"));
+    let body = bound("sign_message", r#"{"message":"a"}"#, &defaults).expect("good").body;
+    assert_eq!(body, Some(format!(r#"{{"message":"a","walletId":"{WALLET}"}}"#)));
+    assert_eq!(target("get_tokens", r#"{"network":"n"}"#), "/v1/tokens?network=n");
+}
+
+#[test]
+fn absent_arguments_are_an_empty_object() {
+    let spec = catalogue::find("get_address").expect("a tool");
+    let request = bind(spec, None, &Defaults::default()).expect("nothing is required");
+    assert_eq!(request, Request::get("/v1/wallet/address"));
+    assert_eq!(sent("get_address", "null"), request);
+    assert_eq!(sent("get_address", r#"{"unknown":{"a":[1]}}"#), request);
+}
+
+#[test]
+fn a_wrong_argument_is_named_with_what_was_expected_and_what_came() {
+    let table = [
+        ("get_tokens", "{}", "`network`: expected a string, got nothing."),
+        ("get_tokens", r#"{"network":null}"#, "`network`: expected a string, got null."),
+        ("get_tokens", r#"{"network":["a"]}"#, "`network`: expected a string, got an array."),
+        (
+            "get_tokens",
+            r#"{"network":"\ud800"}"#,
+            r#"`network`: expected a string, got the string "\ud800"."#,
+        ),
+        ("get_address", "[]", "`arguments`: expected an object, got an array."),
+        ("get_address", r#""{}""#, r#"`arguments`: expected an object, got the string "{}"."#),
+        ("get_policies", r#"{"limit":0}"#, "`limit`: expected an integer from 1 to 200, got the number 0."),
+        (
+            "get_policies",
+            r#"{"limit":1e3}"#,
+            "`limit`: expected an integer from 1 to 200, got the number 1e3.",
+        ),
+        (
+            "get_policies",
+            r#"{"limit":1.5}"#,
+            "`limit`: expected an integer from 1 to 200, got the number 1.5.",
+        ),
+        (
+            "get_policies",
+            r#"{"limit":"5"}"#,
+            "`limit`: expected an integer from 1 to 200, got the string \"5\".",
+        ),
+        ("get_policies", r#"{"limit":""}"#, ""),
+        (
+            "get_policies",
+            r#"{"offset":-1}"#,
+            "`offset`: expected an integer of at least 0, got the number -1.",
+        ),
+        (
+            "get_policies",
+            r#"{"offset":1e999}"#,
+            "`offset`: expected an integer of at least 0, got the number 1e999.",
+        ),
+        (
+            "send_token",
+            r#"{"type":"transfer","memo":true}"#,
+            "`memo`: expected a string, got true; \
+             `type`: expected one of TRANSFER, TOKEN_TRANSFER, got the string \"transfer\"; \
+             `to`: expected a string, got nothing; `amount`: expected a string, got nothing.",
+        ),
+        (
+            "send_token",
+            r#"{"to":"a","amount":5,"token":{"decimals":"6","symbol":7},"gas_condition":"low"}"#,
+            "`amount`: expected a string, got the number 5; `token.decimals`: expected a number, got the string \"6\"; \
+             `token.symbol`: expected a string, got the number 7; `gas_condition`: expected an object, got the string \"low\".",
+        ),
+        (
+            "send_token",
+            r#"{"to":"a","amount":"1","type":"TOKEN_TRANSFER"}"#,
+            "`token`: expected an object, because `type` is TOKEN_TRANSFER, got nothing.",
+        ),
+        ("simulate_transaction", r#"{"type":"APPROVE"}"#, "`amount`: expected a string, got nothing."),
+        (
+            "simulate_transaction",
+            r#"{"to":"a","amount":"1","token":{"address":"0x"}}"#,
+            "`token.decimals`: expected a number (or `assetId`), got nothing; \
+             `token.symbol`: expected a string (or `assetId`), got nothing.",
+        ),
+        (
+            "simulate_transaction",
+            r#"{"to":"a","amount":"1","abi":{},"accounts":[{"pubkey":"k","isSigner":0,"isWritable":true},null]}"#,
+            "`abi`: expected an array, got an object; `accounts[0].isSigner`: expected true or false, got the number 0; \
+             `accounts[1]`: expected an object, got null.",
+        ),
+        (
+            "sign_message",
+            r#"{"typed_data":{"domain":{"chainId":true},"types":[],"message":{}}}"#,
+            "`typed_data.domain.chainId`: expected a string or a number, got true; \
+             `typed_data.types`: expected an object, got an array; \
+             `typed_data.primaryType`: expected a string, got nothing.",
+        ),
+    ];
+    for (tool, arguments, problems) in table {
+        if problems.is_empty() {
+            // An empty optional string counts as absent, whatever was expected.
+            assert_eq!(sent(tool, arguments), sent(tool, "{}"));
+        } else {
+            assert_eq!(refused(tool, arguments), problems, "{tool} {arguments}");
+        }
+    }
+}
+
+#[test]
+fn a_huge_wrong_call_gets_a_small_answer() {
+    let items = vec!["0"; 100_000].join(",");
+    let arguments = format!(
+        r#"{{"to":"{}","amount":{},"accounts":[{items}]}}"#,
+        "x".repeat(100_000),
+        "9".repeat(100_000)
+    );
+    assert!(refused("simulate_transaction", &arguments).len() < 4_000);
+    let deep = format!(r#"{{"to":"a","amount":"1","abi":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    assert!(sent("simulate_transaction", &deep).body.is_some());
+}
+
+#[test]
+fn a_composition_reads_its_checked_argument() {
+    let raw = RawValue::from_string(r#"{"asset_id":"eip155:1/slip44:60"}"#.to_owned()).expect("JSON");
+    let spec = catalogue::find("resolve_asset").expect("a tool");
+    let arguments = check(spec, Some(&raw), &Defaults::default()).expect("good");
+    assert_eq!(arguments.text("asset_id"), Some("eip155:1/slip44:60"));
+    assert_eq!(arguments.text("other"), None);
+}

@@ -1,0 +1,282 @@
+//! The catalogue as the outside sees it: each tool's published form against its snapshot, against the Node
+//! program's schemas and against the rules that clients impose; each request against the daemon's own document.
+//!
+//! `UPDATE_SNAPSHOTS=1 cargo test --test catalogue` accepts changed snapshots.
+
+#[path = "support/files.rs"]
+mod files;
+
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use waiaas_mcp::http::Request;
+use waiaas_mcp::wallet::asset::{Asset, Resolution};
+use waiaas_mcp::wallet::binding::{Defaults, bind};
+use waiaas_mcp::wallet::catalogue::tools;
+use waiaas_mcp::wallet::schema::{annotations, input_schema};
+use waiaas_mcp::wallet::spec::{Composition, ToolSpec};
+use waiaas_mcp::wallet::toolsets::Toolset;
+
+const UUID: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
+
+fn schema(tool: &ToolSpec) -> Value {
+    let text = input_schema(tool);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", tool.name))
+}
+
+/// The tool as `tools/list` carries it.
+fn listed(tool: &ToolSpec) -> String {
+    let [name, title, description] = [&tool.name, &tool.title, &tool.description].map(|text| json!(text));
+    let (schema, annotations) = (input_schema(tool), annotations(tool));
+    format!(
+        "{{\"name\":{name},\n\"title\":{title},\n\"description\":{description},\n\"inputSchema\":{schema},\n\"annotations\":{annotations}}}\n"
+    )
+}
+
+#[test]
+fn every_tool_is_listed_as_its_snapshot_says() {
+    for tool in tools() {
+        files::snapshot(&format!("tools/{}.json", tool.name), &listed(tool));
+    }
+}
+
+#[test]
+fn no_snapshot_is_left_of_a_tool_that_is_gone() {
+    let known: BTreeSet<String> = tools().iter().map(|tool| format!("{}.json", tool.name)).collect();
+    for name in files::snapshots("tools") {
+        assert!(known.contains(&name), "tests/snapshots/tools/{name} belongs to no tool");
+    }
+}
+
+#[test]
+fn the_core_toolset_fits_its_budget() {
+    /// Bytes of `tools/list` for the toolset `core`.
+    const CORE_BYTES_MAX: usize = 8_000;
+    let core = tools().iter().filter(|tool| tool.toolset == Toolset::Core);
+    let bytes: usize = core.map(|tool| listed(tool).replace('\n', "").len() + ",".len()).sum();
+    let envelope = r#"{"jsonrpc":"2.0","id":1000,"result":{"resultType":"complete","ttlMs":300000,"cacheScope":"private","tools":[],"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"waiaas-mcp","version":"0.1.0"}}}}"#.len();
+    assert!(bytes + envelope <= CORE_BYTES_MAX, "{} bytes", bytes + envelope);
+}
+
+#[test]
+fn schemas_and_order_are_those_of_the_node_program() {
+    let node: Vec<Value> = serde_json::from_str(&files::data("static.json")).expect("JSON");
+    let names = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    let ours: Vec<String> = tools().iter().map(|tool| tool.name.to_string()).collect();
+    let theirs: Vec<String> = node.iter().map(names).filter(|name| ours.contains(name)).collect();
+    assert_eq!(ours, theirs, "the order of tools/list");
+    for tool in tools() {
+        let theirs = node.iter().find(|value| names(value) == tool.name).expect("compared above");
+        assert_eq!(comparable(&schema(tool)), comparable(&theirs["inputSchema"]), "{}", tool.name);
+    }
+}
+
+/// What parity means: names, types, required members, enums and bounds. Where clients refuse what the Node
+/// program publishes, ours differs on purpose: no union of types, no free form of objects within arrays.
+fn comparable(schema: &Value) -> Value {
+    let Value::Object(members) = schema else { return schema.clone() };
+    let mut small = serde_json::Map::new();
+    for (name, value) in members {
+        let value = match name.as_str() {
+            "description" | "format" | "$schema" => continue,
+            "additionalProperties" if [json!(false), json!({})].contains(value) => continue,
+            "properties" if *value == json!({}) => continue,
+            "type" if value.is_array() => json!("string"),
+            "required" => {
+                let names: BTreeSet<_> =
+                    value.as_array().expect("names").iter().map(Value::to_string).collect();
+                json!(names)
+            }
+            "properties" => {
+                let each = value.as_object().expect("an object").iter();
+                Value::Object(each.map(|(name, value)| (name.clone(), comparable(value))).collect())
+            }
+            _ => comparable(value),
+        };
+        small.insert(name.clone(), value);
+    }
+    Value::Object(small)
+}
+
+#[test]
+fn every_known_client_takes_the_schemas() {
+    for tool in tools() {
+        let schema = schema(tool);
+        assert_eq!(schema["type"], "object", "{}", tool.name);
+        assert!(schema["properties"].is_object(), "{}", tool.name);
+        lint(&schema, false, &tool.name);
+    }
+}
+
+/// The rules that follow from clients' known rejections.
+fn lint(schema: &Value, in_items: bool, at: &str) {
+    let members = schema.as_object().unwrap_or_else(|| panic!("{at}: not an object"));
+    for word in ["$schema", "$ref", "$defs", "definitions", "format", "anyOf", "oneOf", "allOf"] {
+        assert!(!members.contains_key(word), "{at}: {word}");
+    }
+    let kind = schema["type"].as_str().unwrap_or_else(|| panic!("{at}: needs one type"));
+    if kind == "array" {
+        lint(&schema["items"], true, &format!("{at}[]"));
+    }
+    assert!(!(kind == "object" && in_items) || members.contains_key("properties"), "{at}: needs properties");
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let good = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        assert!(name.chars().all(good) && (1..=64).contains(&name.len()), "{at}: {name}");
+        lint(property, false, &format!("{at}.{name}"));
+    }
+    for name in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            !schema["properties"][name.as_str().expect("a name")].is_null(),
+            "{at}: {name} is not a property"
+        );
+    }
+    if schema["additionalProperties"].is_object() {
+        lint(&schema["additionalProperties"], false, &format!("{at}.*"));
+    }
+}
+
+#[test]
+fn the_daemons_document_accepts_every_request() {
+    let document: Value = serde_json::from_str(&files::data("openapi.json")).expect("JSON");
+    for tool in tools() {
+        for arguments in samples(&schema(tool)) {
+            let raw = RawValue::from_string(arguments.to_string()).expect("JSON");
+            let bound = bind(tool, Some(&raw), &Defaults::default());
+            let request = match tool.endpoint.composed {
+                Some(Composition::Asset) => asset_request(),
+                _ => bound.unwrap_or_else(|error| panic!("{} {arguments}: {error}", tool.name)),
+            };
+            let at = format!("{} {arguments} -> {} {}", tool.name, request.method.name(), request.target);
+            let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+            let route = format!("{} {}", request.method.name(), path.replace(UUID, "{id}"));
+            let route = &document[&route];
+            assert!(route.is_object(), "{at}: no such route");
+            check_query(&route["query"], query, &at);
+            match &request.body {
+                Some(body) => check_body(&route["body"], &serde_json::from_str(body).expect("JSON"), &at),
+                None => assert!(route["body"].is_null(), "{at}: needs a body"),
+            }
+        }
+    }
+}
+
+/// Which request this tool makes depends on what its argument names.
+fn asset_request() -> Request {
+    match Asset::parse("eip155:11155111/erc20:0xab").expect("a good id").resolve() {
+        Resolution::Ask(request) => request,
+        Resolution::Known(result) => panic!("nothing is known of it: {result}"),
+    }
+}
+
+/// Calls with the required arguments only and with all of them, once for each value of each enum.
+fn samples(schema: &Value) -> Vec<Value> {
+    let properties = schema["properties"].as_object().expect("properties");
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let all: serde_json::Map<_, _> =
+        properties.iter().map(|(name, property)| (name.clone(), sample(name, property))).collect();
+    let least = all.iter().filter(|(name, _)| required.contains(&name.as_str()));
+    let mut samples = vec![Value::Object(least.map(|(name, value)| (name.clone(), value.clone())).collect())];
+    for (name, property) in properties {
+        for word in property["enum"].as_array().into_iter().flatten() {
+            let mut sample = all.clone();
+            sample.insert(name.clone(), word.clone());
+            samples.push(Value::Object(sample));
+        }
+    }
+    samples.push(Value::Object(all));
+    samples
+}
+
+/// A value that the schema accepts.
+fn sample(name: &str, schema: &Value) -> Value {
+    match schema["type"].as_str() {
+        Some("string") if schema["enum"].is_array() => schema["enum"][0].clone(),
+        Some("string") if name.ends_with("_id") => json!(UUID),
+        Some("string") if name == "network" => json!("eip155:11155111"),
+        Some("string") => json!("1"),
+        Some("number") => json!(7),
+        Some("integer") => schema.get("minimum").cloned().unwrap_or(json!(7)),
+        Some("boolean") => json!(true),
+        Some("array") => json!([sample("", &schema["items"]), sample("", &schema["items"])]),
+        Some("object") if schema["additionalProperties"].is_object() => {
+            json!({ "key": sample("", &schema["additionalProperties"]) })
+        }
+        Some("object") => {
+            let members = schema["properties"].as_object().into_iter().flatten();
+            Value::Object(members.map(|(name, each)| (name.clone(), sample(name, each))).collect())
+        }
+        other => panic!("{name}: a sample of {other:?}"),
+    }
+}
+
+/// The document leaves the wallet's id out of most routes; the daemon reads it on all that concern a wallet.
+const READ_EVERYWHERE: &str = "walletId";
+
+fn check_query(route: &Value, query: &str, at: &str) {
+    let pairs: Vec<(&str, &str)> =
+        query.split_terminator('&').filter_map(|pair| pair.split_once('=')).collect();
+    let known = route.as_object().expect("a query");
+    for (name, value) in &pairs {
+        let Some(param) = known.get(*name) else {
+            assert_eq!(*name, READ_EVERYWHERE, "{at}: the daemon does not read {name}");
+            continue;
+        };
+        if ["integer", "number"].map(|kind| json!(kind)).contains(&param["type"]) {
+            assert!(value.parse::<f64>().is_ok(), "{at}: {name}");
+        }
+        if let Some(words) = param["enum"].as_array() {
+            assert!(words.contains(&json!(value)), "{at}: {name}={value}");
+        }
+    }
+    for (name, _) in known.iter().filter(|(_, param)| param["required"] == true) {
+        assert!(pairs.iter().any(|(given, _)| given == name), "{at}: {name} is missing");
+    }
+}
+
+fn check_body(schema: &Value, body: &Value, at: &str) {
+    let variants = match schema["oneOf"].as_array() {
+        Some(variants) => variants.clone(),
+        None => vec![schema.clone()],
+    };
+    let members = body.as_object().unwrap_or_else(|| panic!("{at}: the body is not an object"));
+    // Members that only another type of transaction has do no harm; members that none has would be lost.
+    for name in members.keys().filter(|name| *name != READ_EVERYWHERE) {
+        assert!(variants.iter().any(|one| !one["properties"][name].is_null()), "{at}: {name} is not read");
+    }
+    let faults: Vec<String> = variants.iter().filter_map(|variant| fault(variant, body)).collect();
+    assert!(faults.len() < variants.len(), "{at}: {faults:#?}");
+}
+
+/// Why a value does not fit a schema.
+fn fault(schema: &Value, value: &Value) -> Option<String> {
+    if let Some(variants) = schema["oneOf"].as_array() {
+        let faults: Vec<String> = variants.iter().filter_map(|variant| fault(variant, value)).collect();
+        return (faults.len() == variants.len()).then(|| faults.join(" and "));
+    }
+    let fits = match schema["type"].as_str() {
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        _ => true,
+    };
+    if !fits || schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return Some(format!("{value} is not {schema}"));
+    }
+    let missing = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(name) = missing.into_iter().find(|name| value[*name].is_null()) {
+        return Some(format!("{name} is missing"));
+    }
+    let known = schema["properties"].as_object().into_iter().flatten();
+    let members = known.filter_map(|(name, each)| Some((name, each, value.get(name)?)));
+    let inside =
+        |name: &str, schema: &Value, value: &Value| fault(schema, value).map(|why| format!("{name}: {why}"));
+    members
+        .into_iter()
+        .find_map(|(name, schema, value)| inside(name, schema, value))
+        .or_else(|| value.as_array()?.iter().find_map(|item| inside("item", &schema["items"], item)))
+}
