@@ -1,9 +1,11 @@
 //! Arguments of a call become one request, or an error that names everything that is wrong with them.
 
+use serde_json::json;
 use serde_json::value::RawValue;
 use waiaas_mcp::http::{Method, Request};
 use waiaas_mcp::wallet::binding::{Defaults, bind, check};
 use waiaas_mcp::wallet::catalogue;
+use waiaas_mcp::wallet::spec::Kind;
 
 const WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
 const OTHER: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
@@ -132,6 +134,26 @@ fn path_values_cannot_lead_elsewhere() {
     {
         let problem = refused("get_transaction", &format!(r#"{{"transaction_id":"{id}"}}"#));
         assert_eq!(problem, format!("`transaction_id`: expected a UUID, got the string \"{id}\"."));
+    }
+}
+
+#[test]
+fn a_free_path_value_stays_one_segment() {
+    let mut spec = catalogue::find("get_transaction").expect("a tool").clone();
+    spec.endpoint.path = "/v1/nfts/{id}/more".into();
+    spec.params[0].kind = Kind::Text;
+    let target = |value: &str| {
+        let raw = RawValue::from_string(json!({ "transaction_id": value }).to_string()).expect("JSON");
+        bind(&spec, Some(&raw), &Defaults::default()).map(|request| request.target)
+    };
+    for (value, segment) in [("a:b/../c", "a%3Ab%2F..%2Fc"), ("é?#%2e", "%C3%A9%3F%23%252e"), ("...", "...")]
+    {
+        assert_eq!(target(value), Ok(format!("/v1/nfts/{segment}/more")));
+    }
+    for value in ["", ".", ".."] {
+        let error = target(value).expect_err(value).to_string();
+        let expected = format!("a string other than ``, `.` and `..`, got the string \"{value}\".");
+        assert!(error.ends_with(&expected), "{error}");
     }
 }
 
