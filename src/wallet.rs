@@ -15,7 +15,6 @@ pub mod schema;
 pub mod spec;
 pub mod toolsets;
 
-mod encoding;
 mod raw;
 
 pub use raw::is_uuid;

@@ -1,8 +1,8 @@
 //! Arguments of a call become one request, or an error that names everything that is wrong with them.
 
 use serde_json::json;
-use serde_json::value::RawValue;
 use waiaas_mcp::http::{Method, Request};
+use waiaas_mcp::json::RawValue;
 use waiaas_mcp::wallet::binding::{Defaults, bind, check};
 use waiaas_mcp::wallet::catalogue;
 use waiaas_mcp::wallet::spec::Kind;

@@ -8,13 +8,13 @@ mod files;
 
 use std::collections::BTreeSet;
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use waiaas_mcp::http::Request;
+use waiaas_mcp::json::{Object, RawValue};
 use waiaas_mcp::wallet::asset::{Asset, Resolution};
 use waiaas_mcp::wallet::binding::{Defaults, bind};
 use waiaas_mcp::wallet::catalogue::tools;
-use waiaas_mcp::wallet::schema::{annotations, input_schema};
+use waiaas_mcp::wallet::schema::{hints, input_schema};
 use waiaas_mcp::wallet::spec::{Composition, ToolSpec};
 use waiaas_mcp::wallet::toolsets::Toolset;
 
@@ -25,10 +25,22 @@ fn schema(tool: &ToolSpec) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", tool.name))
 }
 
-/// The tool as `tools/list` carries it.
+/// The tool as `tools/list` carries it, but one member a line.
 fn listed(tool: &ToolSpec) -> String {
     let [name, title, description] = [&tool.name, &tool.title, &tool.description].map(|text| json!(text));
-    let (schema, annotations) = (input_schema(tool), annotations(tool));
+    let (schema, hints) = (input_schema(tool), hints(tool));
+    let mut annotations = Object::new();
+    for (name, hint) in [
+        ("readOnlyHint", Some(hints.read_only)),
+        ("destructiveHint", hints.destructive),
+        ("idempotentHint", hints.idempotent),
+        ("openWorldHint", Some(hints.open_world)),
+    ] {
+        if let Some(hint) = hint {
+            annotations.bool(name, hint);
+        }
+    }
+    let annotations = annotations.finish();
     format!(
         "{{\"name\":{name},\n\"title\":{title},\n\"description\":{description},\n\"inputSchema\":{schema},\n\"annotations\":{annotations}}}\n"
     )

@@ -4,15 +4,11 @@
 //! request is described and the answer read; sending is the server's. Refuses to take a failed look-up for
 //! "not registered".
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value as Json;
-use serde_json::value::RawValue;
-
-use super::encoding::push_form;
 use super::networks;
 use crate::http::Request;
+use crate::json::{self, Object, RawValue};
 
 /// Characters of a wrong identifier that are shown. Right ones are shorter.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -68,9 +64,8 @@ impl Asset {
         match self.network.filter(|name| self.address.is_some() && !name.starts_with("solana-")) {
             None => Resolution::Known(self.unregistered()),
             Some(network) => {
-                let mut target = "/v1/tokens?network=".to_owned();
-                push_form(&mut target, network);
-                Resolution::Ask(Request::get(target))
+                // The daemon's names need no encoding.
+                Resolution::Ask(Request::get(format!("/v1/tokens?network={network}")))
             }
         }
     }
@@ -78,38 +73,47 @@ impl Asset {
     /// The result, from the body of the registry's successful answer. Values are copied as they stand there.
     /// `None` if the body is not a registry.
     pub fn found_in(&self, body: &str) -> Option<String> {
-        type Members<'a> = BTreeMap<String, &'a RawValue>;
-        let body: Members<'_> = serde_json::from_str(body).ok()?;
-        let tokens: Vec<Members<'_>> = serde_json::from_str(body.get("tokens")?.get()).ok()?;
-        let address = self.address.as_deref()?;
-        let token = tokens.iter().find(|token| {
-            let theirs = token.get("address").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-            theirs.is_some_and(|theirs| theirs.to_lowercase() == address.to_lowercase())
-        });
-        Some(token.map_or_else(
-            || self.unregistered(),
-            |token| self.result(&|member| token.get(member).map_or("null", |raw| raw.get()).to_owned(), true),
-        ))
+        let [tokens] = json::members(body, ["tokens"])?;
+        let tokens: Vec<&RawValue> = serde_json::from_str(tokens?.get()).ok()?;
+        let ours = self.address.as_deref()?.to_lowercase();
+        for token in tokens {
+            let members = json::members(token.get(), ["address", "decimals", "symbol", "name"])?;
+            let theirs = members[0].and_then(json::string);
+            if theirs.is_some_and(|theirs| theirs.to_lowercase() == ours) {
+                return Some(self.result(members.map(|member| member.map_or("null", RawValue::get)), true));
+            }
+        }
+        Some(self.unregistered())
     }
 
     fn unregistered(&self) -> String {
-        let address = Json::from(self.address.clone()).to_string();
-        self.result(&|member| if member == "address" { address.clone() } else { "null".to_owned() }, false)
+        let address = quoted(self.address.as_deref());
+        self.result([&address, "null", "null", "null"], false)
     }
 
-    fn result(&self, member: &dyn Fn(&str) -> String, is_registered: bool) -> String {
-        format!(
-            r#"{{"assetId":{},"chainId":{},"network":{},"address":{},"decimals":{},"symbol":{},"name":{},"isNative":{},"isRegistered":{is_registered}}}"#,
-            Json::from(self.id.as_str()),
-            Json::from(self.chain.as_str()),
-            Json::from(self.network),
-            member("address"),
-            member("decimals"),
-            member("symbol"),
-            member("name"),
-            self.address.is_none(),
-        )
+    fn result(&self, [address, decimals, symbol, name]: [&str; 4], is_registered: bool) -> String {
+        Object::new()
+            .string("assetId", &self.id)
+            .string("chainId", &self.chain)
+            .raw("network", &quoted(self.network))
+            .raw("address", address)
+            .raw("decimals", decimals)
+            .raw("symbol", symbol)
+            .raw("name", name)
+            .bool("isNative", self.address.is_none())
+            .bool("isRegistered", is_registered)
+            .finish()
     }
+}
+
+/// JSON of a text that may be missing.
+fn quoted(text: Option<&str>) -> String {
+    let mut quoted = String::new();
+    match text {
+        Some(text) => json::push_string(&mut quoted, text),
+        None => quoted.push_str("null"),
+    }
+    quoted
 }
 
 impl NotCaip19 {

@@ -4,17 +4,15 @@
 //! what the schema does not know is dropped. Numbers and nested JSON go on as the text they came in. Pure.
 //! Refuses to judge values that the schema allows: the daemon knows better and says so.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value as Json;
-use serde_json::value::RawValue;
-
-use super::encoding::{push_form, push_path};
 use super::networks;
-use super::raw::{is_integer, is_number, is_uuid, shown, string};
+use super::raw::{is_integer, is_number, is_uuid, shown};
 use super::spec::{Effect, Kind, Param, Place, Required, Shape, ToolSpec};
-use crate::http::Request;
+use crate::http::{Request, percent_encoded};
+use crate::json::{self, Object, RawValue, string};
 
 /// Problems named in one answer. More would not help whoever has to mend the call, and a list of a million
 /// wrong items must not become an answer of that size.
@@ -105,9 +103,9 @@ impl Arguments<'_> {
         for (param, value) in self.given(Place::Query) {
             target.push(separator);
             separator = '&';
-            push_form(&mut target, &param.field);
+            target.push_str(&form_encoded(&param.field));
             target.push('=');
-            push_form(&mut target, value.as_text());
+            target.push_str(&form_encoded(value.as_text()));
         }
         let has_body = self.spec.params.iter().any(|param| param.place == Place::Body);
         Request {
@@ -125,7 +123,7 @@ impl Arguments<'_> {
         filled.push_str(pieces.next().unwrap_or_default());
         while let (Some(field), Some(plain)) = (pieces.next(), pieces.next()) {
             let value = self.given(Place::Path).find(|(param, _)| param.field == field);
-            push_path(&mut filled, value.map_or("", |(_, value)| value.as_text()));
+            filled.push_str(&percent_encoded(value.map_or("", |(_, value)| value.as_text())));
             filled.push_str(plain);
         }
         filled
@@ -147,19 +145,30 @@ impl Value {
     }
 
     /// As it stands in a body.
-    fn to_json(&self) -> String {
+    fn to_json(&self) -> Cow<'_, str> {
         match self {
-            Value::Text(text) => Json::from(text.as_str()).to_string(),
-            Value::Json(json) => json.clone(),
+            Value::Text(text) => {
+                let mut quoted = String::new();
+                json::push_string(&mut quoted, text);
+                quoted.into()
+            }
+            Value::Json(json) => json.into(),
         }
     }
 }
 
 /// An object of these members, under the daemon's names.
 fn object_text<'a>(members: impl Iterator<Item = (&'a Param, &'a Value)>) -> String {
-    let members: Vec<String> =
-        members.map(|(param, value)| format!("{}:{}", Json::from(&*param.field), value.to_json())).collect();
-    format!("{{{}}}", members.join(","))
+    let mut object = Object::new();
+    for (param, value) in members {
+        object.raw(&param.field, &value.to_json());
+    }
+    object.finish()
+}
+
+/// As a name or a value in a query. A plus sign stands for a space there; percent-encoded text has none.
+fn form_encoded(text: &str) -> String {
+    percent_encoded(text).replace("%20", "+")
 }
 
 fn text_of<'a>(params: &[Param], values: &'a [Option<Value>], name: &str) -> Option<&'a str> {
@@ -273,7 +282,8 @@ impl Checker<'_> {
             .enumerate()
             .map(|(index, item)| self.value(kind, item, &format!("{at}[{index}]")))
             .collect();
-        let items: Option<Vec<String>> = values.into_iter().map(|value| Some(value?.to_json())).collect();
+        let items: Option<Vec<String>> =
+            values.into_iter().map(|value| Some(value?.to_json().into_owned())).collect();
         Some(Value::Json(format!("[{}]", items?.join(","))))
     }
 

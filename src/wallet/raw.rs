@@ -3,16 +3,12 @@
 //! Used by the binding, which keeps arguments as the text they came in. Pure. Refuses to know which argument it
 //! is asked about.
 
-use serde_json::value::RawValue;
+use crate::json::RawValue;
 
 /// Characters of a wrong value that are shown.
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// Decodes a string; `None` for other types and for text that is not Unicode.
-pub(super) fn string(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
-}
-
+/// A number of any size and form.
 pub(super) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }

@@ -1,13 +1,26 @@
-//! A row's published form: the JSON Schema of its arguments, and its annotations.
+//! A row's published form: the JSON Schema of its arguments, and the hints about a call.
 //!
 //! Used by the server for the list of tools and by the command line. Pure. Keeps to the subset of JSON Schema
 //! that every known client takes: an object at the top, one type per property, `items` on every array, no
 //! references, no unions, no `format`. Refuses to know how the list is sent.
 
-use serde_json::Value;
-
-use super::spec::{Effect, Kind, Param, Reach, Required, Shape, ToolSpec};
+use super::spec::{Effect, Kind, Param, Reach, Required, ToolSpec};
 use crate::http::Method;
+use crate::json::{Object, array_of_strings};
+
+/// What a client may tell its user before it calls the tool. Of a tool that only reads, the second and third
+/// mean nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hints {
+    /// Nothing changes.
+    pub read_only: bool,
+    /// Something may be spent, authorised or taken away.
+    pub destructive: Option<bool>,
+    /// Calling again with the same arguments changes nothing more.
+    pub idempotent: Option<bool>,
+    /// Others than the daemon are asked.
+    pub open_world: bool,
+}
 
 /// The JSON Schema of the arguments, as the text of an object; properties in the row's order.
 pub fn input_schema(spec: &ToolSpec) -> String {
@@ -17,87 +30,70 @@ pub fn input_schema(spec: &ToolSpec) -> String {
     object(&spec.params, "")
 }
 
-/// What a client may tell its user before it calls the tool, as the text of a JSON object. Of a tool that only
-/// reads the other hints mean nothing; they are left out.
-pub fn annotations(spec: &ToolSpec) -> String {
-    let open_world = spec.reach == Reach::World;
-    let hints = match spec.effect {
-        Effect::Read => r#""readOnlyHint":true"#,
+/// What follows from a tool's effect and reach.
+pub fn hints(spec: &ToolSpec) -> Hints {
+    let (destructive, idempotent) = match spec.effect {
+        Effect::Read => (None, None),
         // A signature can authorise a spend. The same input gives an equally good one.
-        Effect::Sign => r#""readOnlyHint":false,"destructiveHint":true,"idempotentHint":true"#,
-        Effect::Write if spec.endpoint.method == Method::Delete => {
-            r#""readOnlyHint":false,"destructiveHint":true"#
-        }
-        Effect::Write => r#""readOnlyHint":false,"destructiveHint":false"#,
-        Effect::Spend => r#""readOnlyHint":false,"destructiveHint":true,"idempotentHint":false"#,
+        Effect::Sign => (Some(true), Some(true)),
+        Effect::Write => (Some(spec.endpoint.method == Method::Delete), None),
+        Effect::Spend => (Some(true), Some(false)),
     };
-    format!(r#"{{{hints},"openWorldHint":{open_world}}}"#)
+    Hints {
+        read_only: spec.effect == Effect::Read,
+        destructive,
+        idempotent,
+        open_world: spec.reach == Reach::World,
+    }
 }
 
 /// An object with these members; `about` is its description, empty for none.
 fn object(params: &[Param], about: &str) -> String {
-    let properties: Vec<String> = params
-        .iter()
-        .map(|param| format!("{}:{}", quoted(&param.name), property(&param.kind, &param.description)))
-        .collect();
-    let required: Vec<String> = params
-        .iter()
-        .filter(|param| match param.required {
-            Required::Always | Required::Unless(..) | Required::UnlessGiven(_) => true,
-            Required::Never | Required::When(..) => false,
-        })
-        .map(|param| quoted(&param.name))
-        .collect();
-    let mut text =
-        format!(r#"{{"type":"object"{},"properties":{{{}}}"#, described(about), properties.join(","));
-    if !required.is_empty() {
-        text.push_str(&format!(r#","required":[{}]"#, required.join(",")));
+    let mut properties = Object::new();
+    for param in params {
+        properties.raw(&param.name, &property(&param.kind, &param.description));
     }
-    text.push('}');
-    text
+    let is_required = |param: &&Param| match param.required {
+        Required::Always | Required::Unless(..) | Required::UnlessGiven(_) => true,
+        Required::Never | Required::When(..) => false,
+    };
+    let required: Vec<&str> = params.iter().filter(is_required).map(|param| &*param.name).collect();
+    let mut schema = typed("object", about);
+    schema.raw("properties", &properties.finish());
+    if !required.is_empty() {
+        schema.raw("required", &array_of_strings(required));
+    }
+    schema.finish()
 }
 
 fn property(kind: &Kind, about: &str) -> String {
-    let simple = |name: &str| format!(r#"{{"type":"{name}"{}}}"#, described(about));
     match kind {
-        Kind::Text | Kind::TextOrNumber | Kind::Uuid | Kind::Wallet | Kind::Network => simple("string"),
-        Kind::Number => simple("number"),
-        Kind::Boolean => simple("boolean"),
+        Kind::Text | Kind::TextOrNumber | Kind::Uuid | Kind::Wallet | Kind::Network => {
+            typed("string", about).finish()
+        }
+        Kind::Number => typed("number", about).finish(),
+        Kind::Boolean => typed("boolean", about).finish(),
         Kind::Integer(min, max) => {
-            let bound = |word: &str, bound: &Option<i64>| {
-                bound.map(|bound| format!(r#","{word}":{bound}"#)).unwrap_or_default()
-            };
-            let bounds = bound("minimum", min) + &bound("maximum", max);
-            format!(r#"{{"type":"integer"{bounds}{}}}"#, described(about))
+            let mut schema = typed("integer", about);
+            for (word, bound) in [("minimum", min), ("maximum", max)] {
+                if let Some(bound) = bound {
+                    schema.integer(word, *bound);
+                }
+            }
+            schema.finish()
         }
         Kind::Choice(words) => {
-            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-            format!(r#"{{"type":"string","enum":[{}]{}}}"#, words.join(","), described(about))
+            typed("string", about).raw("enum", &array_of_strings(words.iter().copied())).finish()
         }
         Kind::Object(params) | Kind::Verbatim(params) => object(params, about),
-        Kind::List(items) => {
-            format!(r#"{{"type":"array"{},"items":{}}}"#, described(about), property(items, ""))
-        }
-        Kind::Raw(_, schema) if about.is_empty() => schema.to_string(),
-        Kind::Raw(_, schema) => {
-            let rest = schema.trim_start().trim_start_matches('{');
-            format!("{{{},{rest}", described(about).trim_start_matches(','))
-        }
+        Kind::List(items) => typed("array", about).raw("items", &property(items, "")).finish(),
+        Kind::Raw(_, schema) => schema.to_string(),
     }
 }
 
-/// `,"description":"…"`, or nothing.
-fn described(about: &str) -> String {
-    if about.is_empty() { String::new() } else { format!(r#","description":{}"#, quoted(about)) }
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-impl Shape {
-    /// An array of objects nobody looks into, such as an ABI.
-    pub fn objects() -> Kind {
-        Kind::Raw(Shape::Array, r#"{"type":"array","items":{"type":"object","properties":{}}}"#.into())
-    }
+/// The beginning of a schema.
+fn typed(kind: &str, about: &str) -> Object {
+    let mut schema = Object::new();
+    schema.string("type", kind).optional_string("description", Some(about).filter(|about| !about.is_empty()));
+    schema
 }

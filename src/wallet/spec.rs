@@ -159,7 +159,8 @@ pub enum Kind {
     Verbatim(Vec<Param>),
     /// An array of one kind.
     List(Box<Kind>),
-    /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object).
+    /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object, its
+    /// description included).
     Raw(Shape, Cow<'static, str>),
 }
 
@@ -170,6 +171,13 @@ pub enum Shape {
     Array,
     /// `{…}`
     Object,
+}
+
+impl Kind {
+    /// An array of objects that nobody looks into, such as an ABI.
+    pub fn objects() -> Kind {
+        Kind::Raw(Shape::Array, r#"{"type":"array","items":{"type":"object","properties":{}}}"#.into())
+    }
 }
 
 impl Effect {
