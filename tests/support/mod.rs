@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A token with these claims and a signature nobody can check. Times in Unix seconds; `None`: unlimited.
-pub fn token(session_id: &str, issued_s: i64, expires_s: Option<i64>) -> String {
+pub(crate) fn token(session_id: &str, issued_s: i64, expires_s: Option<i64>) -> String {
     let expires = expires_s.map(|exp| format!(r#","exp":{exp}"#)).unwrap_or_default();
     let claims = format!(r#"{{"sub":"{session_id}","iat":{issued_s}{expires}}}"#);
     format!("wai_sess_eyJhbGciOiJIUzI1NiJ9.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims))
