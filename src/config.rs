@@ -1,1 +1,351 @@
-//! (Skeleton.)
+//! The configuration: what was said by options and the environment, and what it means.
+//!
+//! Used by the command line. The only file that reads the environment. First [`RawConfig`] collects what was
+//! said and where, then [`Config`] is resolved from it without looking anywhere. Every problem names its source;
+//! a wrong value is never replaced silently, but it keeps nobody from starting either: what to do about
+//! [`Config::problems`] is the caller's decision. Refuses to read token files.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::http::base_url::BaseUrl;
+use crate::http::percent_encoded;
+use crate::log::Level;
+use crate::secret::Token;
+use crate::session::{Session, TokenPlace};
+use crate::time::Timestamp;
+use crate::wallet::is_uuid;
+use crate::wallet::toolsets::{self, Selection, UnknownToolset};
+
+/// Time for one call of the daemon unless `WAIAAS_MCP_TIMEOUT` says otherwise.
+const CALL_TIME_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Longest time for one call, in seconds: a day. More is a typing error.
+const CALL_SECONDS_MAX: u64 = 86_400;
+
+/// Characters of a wrong value that are shown.
+const SHOWN_CHARS_MAX: usize = 80;
+
+/// One thing that can be configured: the row from which help and parsing follow.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The option of the command line that beats it, without dashes, and the name of its value.
+    pub option: Option<(&'static str, &'static str)>,
+    /// What it means, in a few words.
+    pub about: &'static str,
+}
+
+/// Everything that can be configured, in the order of the help.
+pub static SETTINGS: [Setting; 9] = [
+    Setting {
+        variable: "WAIAAS_BASE_URL",
+        option: Some(("base-url", "URL")),
+        about: "the daemon, default http://127.0.0.1:3100",
+    },
+    Setting {
+        variable: "WAIAAS_DATA_DIR",
+        option: Some(("data-dir", "DIR")),
+        about: "where token files live, default ~/.waiaas",
+    },
+    Setting {
+        variable: "WAIAAS_WALLET_ID",
+        option: Some(("wallet", "ID")),
+        about: "the wallet: its token file, and the default of every tool",
+    },
+    Setting {
+        variable: "WAIAAS_MCP_LOG",
+        option: Some(("log", "LEVEL")),
+        about: "error, warn, info (default) or debug",
+    },
+    Setting {
+        variable: "WAIAAS_SESSION_TOKEN",
+        option: None,
+        about: "a token to start with, used when no usable one is in the file",
+    },
+    Setting { variable: "WAIAAS_WALLET_NAME", option: None, about: "shown in front of every description" },
+    Setting { variable: "WAIAAS_MCP_TOOLSETS", option: None, about: "which tools, default all" },
+    Setting { variable: "WAIAAS_MCP_READ_ONLY", option: None, about: "1: only tools that change nothing" },
+    Setting {
+        variable: "WAIAAS_MCP_TIMEOUT",
+        option: None,
+        about: "seconds for one call of the daemon, default 60",
+    },
+];
+
+/// What was said, and where. Not `Debug`: one of the values is a token.
+#[derive(Clone, Default)]
+pub struct RawConfig {
+    /// By variable.
+    said: BTreeMap<&'static str, Said>,
+    /// The directory for data where none was said: `None` if there is no home directory.
+    default_data_dir: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+struct Said {
+    /// `WAIAAS_BASE_URL` or `--base-url`.
+    source: String,
+    value: OsString,
+}
+
+/// What it means. Where something is wrong it holds the default, and `problems` is not empty.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The daemon.
+    pub base_url: BaseUrl,
+    /// Where this process finds its token.
+    pub token_place: TokenPlace,
+    /// The wallet that calls are about unless they say otherwise.
+    pub wallet_id: Option<String>,
+    /// For people who run several of these.
+    pub wallet_name: Option<String>,
+    /// Which tools are shown.
+    pub toolsets: Selection,
+    /// Only tools that change nothing are shown.
+    pub read_only: bool,
+    /// Time for one call of the daemon.
+    pub call_time_max: Duration,
+    /// What is logged.
+    pub log_level: Level,
+    /// What is wrong, if anything.
+    pub problems: Vec<ConfigProblem>,
+}
+
+/// A wrong value. Displayed on two lines: what is wrong, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigProblem {
+    /// One line, naming the source. Never quotes a token.
+    pub what: String,
+    /// One line.
+    pub advice: String,
+}
+
+impl RawConfig {
+    /// Nothing said. `default_data_dir` is taken where no directory will be said.
+    pub fn new(default_data_dir: Option<PathBuf>) -> RawConfig {
+        RawConfig { said: BTreeMap::new(), default_data_dir }
+    }
+
+    /// Reads the environment. An empty variable is the same as none, as in every shell.
+    pub fn from_environment() -> RawConfig {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let read = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+        let in_home =
+            || Some(std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?.join(".waiaas"));
+        let in_xdg = read("XDG_DATA_HOME").map(|home| PathBuf::from(home).join("waiaas"));
+        // A relative path is invalid there and to be ignored (XDG Base Directory Specification).
+        let in_xdg = in_xdg.filter(|directory| directory.is_absolute() && directory.is_dir());
+        let mut raw = RawConfig::new(in_xdg.or_else(in_home));
+        for setting in &SETTINGS {
+            if let Some(value) = read(setting.variable) {
+                raw.say(setting, setting.variable.to_owned(), value);
+            }
+        }
+        raw
+    }
+
+    /// An option beats the environment.
+    pub fn say_option(&mut self, setting: &'static Setting, value: OsString) {
+        let source = setting.option.map_or(setting.variable.to_owned(), |(long, _)| format!("--{long}"));
+        self.say(setting, source, value);
+    }
+
+    /// A variable, as if it stood in the environment.
+    pub fn say_variable(&mut self, variable: &str, value: impl Into<OsString>) {
+        if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable == variable) {
+            self.say(setting, setting.variable.to_owned(), value.into());
+        }
+    }
+
+    fn say(&mut self, setting: &'static Setting, source: String, value: OsString) {
+        self.said.insert(setting.variable, Said { source, value });
+    }
+
+    /// What it means. `now` serves to read the claims of a token.
+    pub fn resolve(&self, now: Timestamp) -> Config {
+        let mut reader = Reader { raw: self, problems: Vec::new() };
+        let wallet_id = reader.wallet_id();
+        let mut config = Config {
+            base_url: reader.base_url(),
+            token_place: reader.token_place(wallet_id.as_deref(), now),
+            wallet_id,
+            wallet_name: reader.read("WAIAAS_WALLET_NAME", |text| Ok(text.to_owned())),
+            toolsets: reader.toolsets(),
+            read_only: reader.read_only(),
+            call_time_max: reader.call_time_max(),
+            log_level: reader.log_level(),
+            problems: Vec::new(),
+        };
+        config.problems = reader.problems;
+        config
+    }
+}
+
+/// What is wrong with a value, and what to do; the source is added by the caller, who knows it.
+type Complaint = (String, String);
+
+struct Reader<'r> {
+    raw: &'r RawConfig,
+    problems: Vec<ConfigProblem>,
+}
+
+impl Reader<'_> {
+    /// The value of a setting, if one was said and it is good.
+    fn read<T>(&mut self, variable: &'static str, parse: impl Fn(&str) -> Result<T, Complaint>) -> Option<T> {
+        let said = self.raw.said.get(variable)?;
+        let text = said.value.to_str();
+        let not_unicode = || ("the value is not Unicode".to_owned(), "Write it in UTF-8.".to_owned());
+        match text.ok_or_else(not_unicode).and_then(parse) {
+            Ok(value) => Some(value),
+            Err((what, advice)) => {
+                self.problem(&said.source, &what, advice);
+                None
+            }
+        }
+    }
+
+    fn problem(&mut self, source: &str, what: &str, advice: String) {
+        self.problems.push(ConfigProblem { what: format!("{source}: {what}"), advice });
+    }
+
+    fn base_url(&mut self) -> BaseUrl {
+        let url = self.read("WAIAAS_BASE_URL", |text| {
+            let advice = || format!("Write it like {}.", BaseUrl::DEFAULT);
+            BaseUrl::parse(text).map_err(|error| (error.to_string(), advice()))
+        });
+        url.unwrap_or_else(|| BaseUrl::parse(BaseUrl::DEFAULT).expect("the default is a good URL"))
+    }
+
+    /// Lower case, as the daemon writes ids and names their files.
+    fn wallet_id(&mut self) -> Option<String> {
+        self.read("WAIAAS_WALLET_ID", |text| {
+            let text = text.trim();
+            let complaint = || {
+                let advice = "Write the wallet's UUID, which the daemon's admin page shows.";
+                (format!("{} is not the id of a wallet", shown(text)), advice.to_owned())
+            };
+            is_uuid(text).then(|| text.to_ascii_lowercase()).ok_or_else(complaint)
+        })
+    }
+
+    fn toolsets(&mut self) -> Selection {
+        let selection = self.read("WAIAAS_MCP_TOOLSETS", |text| {
+            Selection::parse(text).map_err(|UnknownToolset(word)| {
+                (format!("{} is not a toolset", shown(&word)), toolsets::advice())
+            })
+        });
+        selection.unwrap_or(Selection::ALL)
+    }
+
+    fn read_only(&mut self) -> bool {
+        let read_only = self.read("WAIAAS_MCP_READ_ONLY", |text| {
+            let advice = "Write 1 to show only tools that change nothing, or leave it out.";
+            let complaint = || (format!("{} is not 1", shown(text)), advice.to_owned());
+            (text == "1").then_some(true).ok_or_else(complaint)
+        });
+        read_only.unwrap_or(false)
+    }
+
+    fn call_time_max(&mut self) -> Duration {
+        let time = self.read("WAIAAS_MCP_TIMEOUT", |text| {
+            let seconds = text.trim().parse().ok().filter(|seconds| (1..=CALL_SECONDS_MAX).contains(seconds));
+            let complaint = || {
+                let what = format!("{} is not a number of seconds from 1 to {CALL_SECONDS_MAX}", shown(text));
+                (what, "Write whole seconds, such as 60.".to_owned())
+            };
+            seconds.map(Duration::from_secs).ok_or_else(complaint)
+        });
+        time.unwrap_or(CALL_TIME_DEFAULT)
+    }
+
+    fn log_level(&mut self) -> Level {
+        let level = self.read("WAIAAS_MCP_LOG", |text| {
+            let names = Level::ALL.map(Level::name).join(", ");
+            let complaint =
+                || (format!("{} is not a log level", shown(text)), format!("Write one of {names}."));
+            Level::ALL.into_iter().find(|level| level.name() == text).ok_or_else(complaint)
+        });
+        level.unwrap_or(Level::Info)
+    }
+
+    /// Where the token is. A session given by the environment alone keeps to itself: it must not pick up the
+    /// token of a wallet or of another session by accident.
+    fn token_place(&mut self, wallet_id: Option<&str>, now: Timestamp) -> TokenPlace {
+        let token = self.read("WAIAAS_SESSION_TOKEN", |text| Ok(Token::new(text.trim().to_owned())));
+        let said = self.data_dir();
+        let by_environment =
+            token.as_ref().filter(|_| said.is_none()).and_then(|token| self.session_id(token, now));
+        let directory = said.or_else(|| self.raw.default_data_dir.clone()).unwrap_or_else(|| {
+            let advice = "Set it to the directory where the daemon keeps its data.";
+            self.problem(
+                "WAIAAS_DATA_DIR",
+                "it is not set and there is no home directory",
+                advice.to_owned(),
+            );
+            PathBuf::new()
+        });
+        let shared = directory.join("mcp-token");
+        let of_one = directory.join("mcp-tokens");
+        let (write, read_fallback) = match (&by_environment, wallet_id) {
+            // The id is text from outside: encoded, it is one harmless file name.
+            (Some(session_id), _) => (of_one.join(format!("session-{}", percent_encoded(session_id))), None),
+            (None, Some(wallet_id)) => (of_one.join(wallet_id), Some(shared)),
+            (None, None) => (shared, None),
+        };
+        TokenPlace { write, read_fallback, only_session: by_environment, bootstrap: token }
+    }
+
+    fn data_dir(&mut self) -> Option<PathBuf> {
+        let said = self.raw.said.get("WAIAAS_DATA_DIR")?;
+        let advice = || "Write the whole path of the directory.".to_owned();
+        if said.value.is_empty() {
+            self.problem(&said.source, "the path is empty", advice());
+        } else if said.value.as_encoded_bytes().starts_with(b"~") {
+            // A client's configuration goes through no shell; the token would be kept in a directory named `~`.
+            let what = format!(
+                "{} starts with ~, which only a shell understands",
+                shown(&said.value.to_string_lossy())
+            );
+            self.problem(&said.source, &what, advice());
+        }
+        Some(PathBuf::from(&said.value))
+    }
+
+    /// The session of the environment's token. It names the file, so a token that cannot be read is a problem
+    /// here; elsewhere it is only a token that is of no use.
+    fn session_id(&mut self, token: &Token, now: Timestamp) -> Option<String> {
+        match Session::parse(token.expose(), now) {
+            Ok(session) => Some(session.id().to_owned()),
+            Err(fault) => {
+                let advice = "Copy the whole token, or set WAIAAS_DATA_DIR to use the token file there.";
+                let what = format!("this is not a session token: {}", fault.reason());
+                self.problem("WAIAAS_SESSION_TOKEN", &what, advice.to_owned());
+                None
+            }
+        }
+    }
+}
+
+/// A wrong value for people: quoted, cut, and not at all if it might be a token in the wrong place.
+fn shown(text: &str) -> String {
+    if text.contains("wai_sess_") {
+        return "a session token".to_owned();
+    }
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.what, self.advice)
+    }
+}
+
+impl std::error::Error for ConfigProblem {}
