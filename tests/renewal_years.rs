@@ -2,7 +2,12 @@
 //!
 //! Each failure names its seed; `WAIAAS_SEED=n` runs that one alone. `scripts/simulate N` runs more.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests print what they simulated"
+)]
 
 mod support;
 use support::model::{GENESIS_MS, Troubles, World};
