@@ -440,6 +440,7 @@ impl World {
     }
 
     /// Lets the process that is ready first go on.
+    #[allow(clippy::print_stdout, reason = "the trace that a failing seed is read by")]
     pub(crate) fn advance(&mut self) {
         let index = (0..self.processes.len()).min_by_key(|index| self.processes[*index].ready_ms).unwrap();
         self.now_ms = self.now_ms.max(self.processes[index].ready_ms);
