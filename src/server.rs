@@ -1,1 +1,356 @@
-//! (Skeleton.)
+//! The server: joins the protocol, the wallet and the session.
+//!
+//! Used by the command line, through [`run`]. One thread, the caller's, owns all state; everything that can wake it is
+//! a variant of `Event`. What may wait for the daemon runs on the [`call_pool`] and comes back as an event, so every
+//! answer is sent from here. Refuses to know where bytes come from, what a token is, and how requests travel.
+//!
+//! Reading order: this file, [`dispatch`], [`handlers`], [`call`], [`render`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, TrySendError, after, never, select};
+
+use crate::json::Object;
+use crate::mcp::era;
+use crate::mcp::error::{ErrorCode, ErrorObject};
+use crate::mcp::in_flight::InFlight;
+use crate::mcp::lifecycle::Lifecycle;
+use crate::mcp::message::{Incoming, Malformed, Message, Outgoing, Request, RequestId};
+use crate::mcp::stdio::Connection;
+use crate::mcp::subscriptions::Subscriptions;
+use crate::mcp::types::{CallToolResult, Implementation};
+use crate::session::shared::Change;
+
+mod dispatch;
+mod handlers;
+
+pub mod batches;
+pub mod call;
+pub mod call_pool;
+pub mod composed;
+pub mod render;
+pub mod resources;
+pub mod toolbox;
+
+use batches::{BatchId, Batches};
+use call::{Cancelled, Daemon};
+use call_pool::{CallPool, Finished};
+use handlers::{Form, Later, Reply};
+use toolbox::{ToolChoice, Toolbox};
+
+/// How long calls in flight may go on once stdin has ended or the program was told to stop.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How long the last answers may take to be written. A client that has stopped reading is not waited for longer.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// What a server is made of.
+pub struct Settings {
+    /// `serverInfo.name`.
+    pub name: String,
+    /// Put before each tool's description.
+    pub wallet_name: Option<String>,
+    /// Which tools are shown.
+    pub tools: ToolChoice,
+    /// Where calls go. A wrong configuration does not keep the server from starting: each call explains it.
+    pub daemon: Result<Daemon, ConfigProblem>,
+}
+
+/// Why no call can be served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigProblem {
+    /// What is wrong, naming its source.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// Why [`run`] returned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerEnd {
+    /// The client closed its side.
+    InputEnded,
+    /// The program was told to stop.
+    Stopped,
+    /// The client reads no more.
+    OutputClosed,
+}
+
+/// Everything that can happen.
+enum Event {
+    /// The client said something.
+    Incoming(Incoming),
+    /// The client will say no more.
+    InputEnded,
+    /// A call is over.
+    CallFinished(Finished),
+    /// The session's state or token changed.
+    SessionChanged(Change),
+    /// The program shall end.
+    StopRequested,
+    /// Calls had their time.
+    DrainTimeOver,
+}
+
+/// All state of a connection.
+struct Server {
+    connection: Connection,
+    stop: Receiver<()>,
+    session_changes: Receiver<Change>,
+    /// Ready when calls had their time; never while the client is there.
+    drain_time_over: Receiver<std::time::Instant>,
+    end: Option<ServerEnd>,
+    /// Nothing more can be said.
+    closed: bool,
+
+    implementation: Arc<Implementation>,
+    daemon: Result<Arc<Daemon>, ConfigProblem>,
+    toolbox: Toolbox,
+
+    lifecycle: Lifecycle,
+    subscriptions: Subscriptions,
+    in_flight: InFlight<Pending>,
+    batches: Batches,
+    calls: CallPool,
+}
+
+/// What is known of a request that is being worked on.
+struct Pending {
+    form: Form,
+    repeatable: bool,
+    cancelled: Cancelled,
+    batch: Option<BatchId>,
+}
+
+/// Serves `connection` until its input ends or something comes on `stop`. Calls in flight get two more seconds; a
+/// renewal in flight is the caller's to wait for.
+pub fn run(connection: Connection, settings: Settings, stop: Receiver<()>) -> ServerEnd {
+    let mut server = Server::new(connection, settings, stop);
+    while !server.is_done() {
+        let event = server.next_event();
+        server.handle_event(event);
+    }
+    server.connection.close(FLUSH_TIME_MAX);
+    server.end.unwrap_or(ServerEnd::OutputClosed)
+}
+
+impl Server {
+    fn new(connection: Connection, settings: Settings, stop: Receiver<()>) -> Server {
+        let toolbox = Toolbox::new(settings.tools, settings.wallet_name.as_deref());
+        let daemon = settings.daemon.map(Arc::new);
+        let implementation = Implementation {
+            name: settings.name,
+            title: settings.wallet_name.map(|name| format!("WAIaaS wallet {name}")),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Server {
+            connection,
+            stop,
+            session_changes: daemon.as_ref().map_or_else(|_| never(), |daemon| daemon.session.changes()),
+            drain_time_over: never(),
+            end: None,
+            closed: false,
+            implementation: Arc::new(implementation),
+            daemon,
+            toolbox,
+            lifecycle: Lifecycle::default(),
+            subscriptions: Subscriptions::default(),
+            in_flight: InFlight::new(),
+            batches: Batches::default(),
+            calls: CallPool::new(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.closed || (self.end.is_some() && self.in_flight.is_empty())
+    }
+
+    /// Waits for the next thing to happen. A source that has ended is never asked again.
+    fn next_event(&mut self) -> Event {
+        loop {
+            select! {
+                recv(self.connection.receiver) -> incoming => match incoming {
+                    Ok(incoming) => return Event::Incoming(incoming),
+                    Err(_) => return Event::InputEnded,
+                },
+                recv(self.calls.finished()) -> finished => match finished {
+                    Ok(finished) => return Event::CallFinished(finished),
+                    // The pool holds a sender itself.
+                    Err(_) => continue,
+                },
+                recv(self.session_changes) -> change => match change {
+                    Ok(change) => return Event::SessionChanged(change),
+                    Err(_) => self.session_changes = never(),
+                },
+                recv(self.stop) -> stop => match stop {
+                    Ok(()) => return Event::StopRequested,
+                    Err(_) => self.stop = never(),
+                },
+                recv(self.drain_time_over) -> _ => return Event::DrainTimeOver,
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Incoming(Incoming::Single(message)) => self.handle_message(message, None),
+            Event::Incoming(Incoming::Batch(messages)) => self.handle_batch(messages),
+            Event::InputEnded => self.begin_to_end(ServerEnd::InputEnded),
+            Event::StopRequested => self.begin_to_end(ServerEnd::Stopped),
+            Event::CallFinished(finished) => self.handle_finished(finished),
+            Event::SessionChanged(change) => self.handle_session_change(change),
+            Event::DrainTimeOver => self.give_up_calls(),
+        }
+    }
+
+    fn handle_message(&mut self, message: Result<Message, Malformed>, batch: Option<BatchId>) {
+        match message {
+            Ok(Message::Request(request)) => {
+                if request.method != "initialize" {
+                    self.lifecycle.went_on();
+                }
+                self.handle_request(request, batch);
+            }
+            Ok(Message::Notification(notification)) => {
+                self.lifecycle.went_on();
+                dispatch::notification(self, &notification);
+                self.settle(batch, None);
+            }
+            Ok(Message::Response) => self.settle(batch, None),
+            Err(Malformed { id, error }) => self.settle(batch, Some(Outgoing::error(id.as_ref(), &error))),
+        }
+    }
+
+    fn handle_batch(&mut self, messages: Vec<Result<Message, Malformed>>) {
+        if !self.lifecycle.takes_batches() {
+            let message = "Invalid request: an array of messages is part of revision 2025-03-26 only";
+            let error = ErrorObject::new(ErrorCode::InvalidRequest, message);
+            return self.send(Outgoing::error(None, &error));
+        }
+        let batch = self.batches.open(messages.len());
+        for message in messages {
+            self.handle_message(message, Some(batch));
+        }
+    }
+
+    fn handle_request(&mut self, request: Request, batch: Option<BatchId>) {
+        let reply = if batch.is_some() && request.method == "initialize" {
+            let message = "Invalid request: initialize must not be part of a batch";
+            Err(ErrorObject::new(ErrorCode::InvalidRequest, message))
+        } else {
+            era::of(&request, self.lifecycle.version()).and_then(|era| dispatch::request(self, era, &request))
+        };
+        match reply {
+            Ok(Reply::Now(result)) => self.settle(batch, Some(Outgoing::result(&request.id, &result))),
+            Ok(Reply::Later(later)) => self.begin_call(request.id, later, batch),
+            Err(error) => self.settle(batch, Some(Outgoing::error(Some(&request.id), &error))),
+        }
+    }
+
+    fn begin_call(&mut self, id: RequestId, later: Later, batch: Option<BatchId>) {
+        let Later { form, repeatable, work } = later;
+        let cancelled = Cancelled::default();
+        let pending = Pending { form: form.clone(), repeatable, cancelled: cancelled.clone(), batch };
+        let ticket = self.in_flight.register(id, pending);
+        let whole = Box::new(move |cancelled: &Cancelled| form.result(&work(cancelled)));
+        if self.calls.submit(ticket, cancelled, whole).is_err()
+            && let Some((id, pending)) = self.in_flight.complete(ticket)
+        {
+            let busy = render::own_error(
+                "TOO_MANY_CALLS",
+                "Too many calls are waiting; this one was not sent to the daemon",
+                true,
+                Some("Wait for some answers, then try again"),
+            );
+            self.settle(batch, Some(Outgoing::result(&id, &pending.form.result(&busy))));
+        }
+    }
+
+    fn handle_finished(&mut self, finished: Finished) {
+        self.calls.forget();
+        let Some((id, pending)) = self.in_flight.complete(finished.ticket) else { return };
+        let result = finished.result.unwrap_or_else(|| {
+            let lost = render::lost("an internal error of waiaas-mcp, see its log", pending.repeatable);
+            pending.form.result(&lost)
+        });
+        self.settle(pending.batch, Some(Outgoing::result(&id, &result)));
+    }
+
+    /// The client does not want to hear of this request any more.
+    fn drop_cancelled(&mut self, id: &RequestId) {
+        for pending in self.in_flight.cancel(id) {
+            pending.cancelled.cancel();
+            self.settle(pending.batch, None);
+        }
+    }
+
+    fn handle_session_change(&mut self, change: Change) {
+        if !self.lifecycle.takes_notifications() {
+            return;
+        }
+        if change.session_changed {
+            self.send(Outgoing::notification("notifications/tools/list_changed", None));
+        }
+        for uri in [resources::SESSION_STATUS, resources::SYSTEM_STATUS] {
+            if self.subscriptions.contains(uri) {
+                let params = Object::new().string("uri", uri).finish();
+                self.send(Outgoing::notification("notifications/resources/updated", Some(&params)));
+            }
+        }
+    }
+
+    /// No more requests are taken; those in flight get their time.
+    fn begin_to_end(&mut self, end: ServerEnd) {
+        if self.end.is_none() {
+            self.drain_time_over = after(DRAIN_TIME_MAX);
+        }
+        self.end = Some(end);
+        self.connection.receiver = never();
+        self.session_changes = never();
+    }
+
+    /// Whatever is still in flight is answered with what is known of it, which is nothing.
+    fn give_up_calls(&mut self) {
+        for (id, pending) in self.in_flight.take_all() {
+            pending.cancelled.cancel();
+            let lost = render::lost("waiaas-mcp was told to end before the answer came", pending.repeatable);
+            self.settle(pending.batch, Some(Outgoing::result(&id, &pending.form.result(&lost))));
+        }
+    }
+
+    /// A message has its answer, or will have none.
+    fn settle(&mut self, batch: Option<BatchId>, answer: Option<Outgoing>) {
+        let answer = match batch {
+            None => answer,
+            Some(batch) => self.batches.settle(batch, answer),
+        };
+        if let Some(answer) = answer {
+            self.send(answer);
+        }
+    }
+
+    /// Hands a message to the writer. Waits while the client does not read, which slows a client that floods, but not
+    /// when the program shall end.
+    fn send(&mut self, message: Outgoing) {
+        match self.connection.sender.try_send(message) {
+            Ok(()) => {}
+            Err(TrySendError::Disconnected(_)) => self.closed = true,
+            Err(TrySendError::Full(message)) => select! {
+                send(self.connection.sender, message) -> sent => self.closed |= sent.is_err(),
+                recv(self.stop) -> _ => {
+                    self.begin_to_end(ServerEnd::Stopped);
+                    self.closed = true;
+                }
+                recv(self.drain_time_over) -> _ => self.closed = true,
+            },
+        }
+    }
+}
+
+impl ConfigProblem {
+    /// What every call is answered with.
+    fn to_result(&self) -> CallToolResult {
+        render::own_error("CONFIGURATION_ERROR", &self.message, false, Some(&self.hint))
+    }
+}

@@ -42,7 +42,6 @@ pub struct MemoryClient {
     pub sender: Sender<Incoming>,
     /// What reaches the client.
     pub receiver: Receiver<Outgoing>,
-    _written: Sender<()>,
 }
 
 impl Connection {
@@ -68,8 +67,9 @@ impl Connection {
     pub fn memory() -> (Connection, MemoryClient) {
         let (to_server, receiver) = bounded(INCOMING_MAX);
         let (sender, to_client) = bounded(OUTGOING_MAX);
-        let (writing, written) = bounded(0);
-        let client = MemoryClient { sender: to_server, receiver: to_client, _written: writing };
+        // Handed over is written: there is nothing to wait for.
+        let (_, written) = bounded(0);
+        let client = MemoryClient { sender: to_server, receiver: to_client };
         (Connection { sender, receiver, written }, client)
     }
 

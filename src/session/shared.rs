@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::{Condvar, Mutex, RwLock};
 
-use super::events::Wake;
 use super::schedule::DaemonClock;
 use super::status::Status;
 use super::{Generation, Session, State, policy};
@@ -187,16 +186,12 @@ impl SharedSession {
         self.answered.notify_all();
     }
 
-    /// The worker's: it is awake, and hears of every question asked so far.
-    pub(super) fn wake(&self) -> Wake {
+    /// The worker's: it is awake, and has heard of every question asked so far. Returns the generation that
+    /// was refused to a call, if one was.
+    pub(super) fn wake(&self) -> Option<Generation> {
         let mut questions = self.questions.lock();
-        let is_wanted = questions.heard != questions.asked;
         questions.heard = questions.asked;
-        match questions.rejected.take() {
-            Some(generation) => Wake::Rejected(generation),
-            None if is_wanted => Wake::Wanted,
-            None => Wake::Elapsed,
-        }
+        questions.rejected.take()
     }
 
     fn announce(&self, change: Change) {

@@ -1,0 +1,126 @@
+//! One request to the daemon, with whatever token is current, and the few cases in which it is sent again.
+//!
+//! Used by the threads of the call pool and by the command line. Refuses to know tools and MCP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
+use crate::log::{self, Area, Foreign, Level};
+use crate::session::Session;
+use crate::session::answers::about_the_token;
+use crate::session::shared::SharedSession;
+
+use super::render::{CallError, code_of};
+
+/// The daemon as calls see it.
+pub struct Daemon {
+    /// How requests travel.
+    pub transport: Arc<dyn Transport>,
+    /// Whose token they carry.
+    pub session: Arc<SharedSession>,
+    /// The wallet of calls that name none; a UUID.
+    pub wallet_id: Option<String>,
+    /// How long one request may take.
+    pub call_time_max: Duration,
+}
+
+/// Whether the client still wants an answer. Clones are the same flag.
+#[derive(Clone, Default, Debug)]
+pub struct Cancelled(Arc<AtomicBool>);
+
+impl Cancelled {
+    /// The client wants it no more: nothing further is sent to the daemon.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Daemon {
+    /// Sends `request` with the session's token. Without a usable one the token file is looked at first. If the
+    /// daemon refuses the token, it is looked at too, and another token gets one more attempt: a refused request
+    /// was refused before anything happened, so that is safe for every method.
+    ///
+    /// # Errors
+    /// [`CallError`] where there is no answer that the token was accepted for.
+    pub fn perform(&self, request: &Request, cancelled: &Cancelled) -> Result<Response, CallError> {
+        let mut lease = self.session.current();
+        if lease.session.is_none() {
+            lease = self.session.renewed_after(lease.generation);
+        }
+        let session = lease.session.ok_or(CallError::SessionExpired)?;
+        let response = self.send(request, Some(&session), cancelled)?;
+        if !is_about_the_token(&response) {
+            return Ok(response);
+        }
+        let renewed = self.session.renewed_after(lease.generation);
+        let session =
+            renewed.session.filter(|_| renewed.generation != lease.generation && !cancelled.is_cancelled());
+        let session = session.ok_or(CallError::SessionExpired)?;
+        let response = self.send(request, Some(&session), cancelled)?;
+        if is_about_the_token(&response) { Err(CallError::SessionExpired) } else { Ok(response) }
+    }
+
+    /// Sends `request` without a credential: for the daemon's own health.
+    ///
+    /// # Errors
+    /// [`CallError::Fault`] where there is no complete answer.
+    pub fn perform_without_token(
+        &self,
+        request: &Request,
+        cancelled: &Cancelled,
+    ) -> Result<Response, CallError> {
+        self.send(request, None, cancelled)
+    }
+
+    fn send(
+        &self,
+        request: &Request,
+        session: Option<&Session>,
+        cancelled: &Cancelled,
+    ) -> Result<Response, CallError> {
+        let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
+        let mut result = self.transport.send(request, credential, self.call_time_max);
+        // A connection kept alive may have been closed by the daemon at the moment it was taken up again.
+        if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken)
+            && request.repeatable
+            && !cancelled.is_cancelled()
+        {
+            result = self.transport.send(request, credential, self.call_time_max);
+        }
+        match &result {
+            Ok(response) => {
+                if let Some(date) = response.date {
+                    self.session.heard_date(date);
+                }
+            }
+            Err(fault) => log_fault(request, fault),
+        }
+        result.map_err(CallError::Fault)
+    }
+}
+
+fn is_about_the_token(response: &Response) -> bool {
+    matches!(response.status, 401 | 404)
+        && code_of(&response.body).is_some_and(|code| about_the_token(response.status, &code))
+}
+
+fn log_fault(request: &Request, fault: &HttpFault) {
+    log::event(
+        Area::Api,
+        Level::Warn,
+        "call.failed",
+        &[
+            ("method", &request.method.name()),
+            ("kind", &fault.kind.name()),
+            ("sent", &fault.sent),
+            ("detail", &Foreign(&fault.detail)),
+        ],
+    );
+}

@@ -1,0 +1,213 @@
+//! The threads that calls run on, so that a slow one delays nothing else.
+//!
+//! Used by the server, which owns it and hears of every finished call as one more event. Threads are started when
+//! they are first needed and stay. A panic in a call is that call's end and nobody else's. Refuses to know what a
+//! call does.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::log::{self, Area, Foreign, Level};
+use crate::mcp::in_flight::Ticket;
+
+use super::call::Cancelled;
+
+/// Calls that run at once. A daemon on the same machine serves no more at a time; more threads only wait.
+const CALLS_MAX: usize = 64;
+
+/// Calls that wait for a thread. A client that asks for more is told so at once, which is kinder than an answer
+/// after minutes.
+const CALLS_WAITING_MAX: usize = 2048;
+
+/// Stack of a call's thread, in bytes. A TLS handshake is the deepest thing that happens on it. Only what is used
+/// becomes memory.
+pub(super) const STACK_BYTES: usize = 256 * 1024;
+
+/// The work of one call: the result of its request, as JSON text.
+pub type Work = Box<dyn FnOnce(&Cancelled) -> String + Send>;
+
+/// The pool. Its owner must call [`CallPool::forget`] for each message of [`CallPool::finished`].
+pub struct CallPool {
+    waiting: Sender<Call>,
+    calls: Receiver<Call>,
+    report: Sender<Finished>,
+    finished: Receiver<Finished>,
+    threads: usize,
+    /// Submitted and not yet forgotten.
+    outstanding: usize,
+}
+
+/// A call that is over.
+pub struct Finished {
+    /// Which.
+    pub ticket: Ticket,
+    /// Its result; `None` if it panicked, or was cancelled before it began.
+    pub result: Option<String>,
+}
+
+/// There is no room for another call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+struct Call {
+    ticket: Ticket,
+    cancelled: Cancelled,
+    work: Work,
+}
+
+impl CallPool {
+    /// A pool without threads yet.
+    pub fn new() -> CallPool {
+        // The queues are bounded by `outstanding`.
+        let (waiting, calls) = unbounded();
+        let (report, finished) = unbounded();
+        CallPool { waiting, calls, report, finished, threads: 0, outstanding: 0 }
+    }
+
+    /// Has a call run as soon as a thread is free.
+    ///
+    /// # Errors
+    /// [`Full`]: too many are waiting, or no thread can be started at all.
+    pub fn submit(&mut self, ticket: Ticket, cancelled: Cancelled, work: Work) -> Result<(), Full> {
+        if self.outstanding >= CALLS_MAX + CALLS_WAITING_MAX {
+            return Err(Full);
+        }
+        if self.outstanding >= self.threads && self.threads < CALLS_MAX {
+            self.start_thread();
+        }
+        if self.threads == 0 {
+            return Err(Full);
+        }
+        self.outstanding += 1;
+        self.waiting.send(Call { ticket, cancelled, work }).map_err(|_| Full)
+    }
+
+    /// Where the ends of calls are heard of.
+    pub fn finished(&self) -> &Receiver<Finished> {
+        &self.finished
+    }
+
+    /// One finished call was heard of.
+    pub fn forget(&mut self) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+    }
+
+    fn start_thread(&mut self) {
+        let (calls, report) = (self.calls.clone(), self.report.clone());
+        let name = format!("call-{}", self.threads + 1);
+        let builder = thread::Builder::new().name(name).stack_size(STACK_BYTES);
+        match builder.spawn(move || run(&calls, &report)) {
+            Ok(_) => self.threads += 1,
+            Err(error) => {
+                let error = error.to_string();
+                log::event(Area::Server, Level::Warn, "thread.refused", &[("error", &Foreign(&error))]);
+            }
+        }
+    }
+}
+
+impl Default for CallPool {
+    fn default() -> CallPool {
+        CallPool::new()
+    }
+}
+
+fn run(calls: &Receiver<Call>, report: &Sender<Finished>) {
+    while let Ok(Call { ticket, cancelled, work }) = calls.recv() {
+        let result = if cancelled.is_cancelled() {
+            None
+        } else {
+            panic::catch_unwind(AssertUnwindSafe(|| work(&cancelled))).ok()
+        };
+        if report.send(Finished { ticket, result }).is_err() {
+            return;
+        }
+    }
+}
+
+/// From now on a panic is one line in the log that says where it happened, and not what with: a panic's message
+/// may quote anything.
+pub fn log_panics_by_place() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        let place = place.unwrap_or_default();
+        log::event(Area::Server, Level::Error, "panic", &[("at", &Foreign(&place))]);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::mcp::in_flight::InFlight;
+    use crate::mcp::message::RequestId;
+
+    const WAIT_MAX: Duration = Duration::from_secs(10);
+
+    fn tickets(count: usize) -> Vec<Ticket> {
+        let id = serde_json::from_str("1").ok().and_then(RequestId::parse).expect("an id");
+        let mut in_flight = InFlight::new();
+        (0..count).map(|_| in_flight.register(id.clone(), ())).collect()
+    }
+
+    #[test]
+    fn calls_run_at_the_same_time_and_end_in_their_own_order() {
+        let mut pool = CallPool::new();
+        let tickets = tickets(2);
+        let (go, gate) = crossbeam_channel::bounded::<()>(0);
+        let slow: Work = Box::new(move |_| {
+            let _ = gate.recv_timeout(WAIT_MAX);
+            "slow".to_owned()
+        });
+        pool.submit(tickets[0], Cancelled::default(), slow).expect("room");
+        pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fast".to_owned())).expect("room");
+        let first = pool.finished().recv_timeout(WAIT_MAX).expect("the fast one");
+        assert_eq!((first.ticket, first.result.as_deref()), (tickets[1], Some("fast")));
+        drop(go);
+        let second = pool.finished().recv_timeout(WAIT_MAX).expect("the slow one");
+        assert_eq!((second.ticket, second.result.as_deref()), (tickets[0], Some("slow")));
+    }
+
+    #[test]
+    fn a_panic_ends_one_call_and_no_thread() {
+        let mut pool = CallPool::new();
+        let tickets = tickets(2);
+        pool.submit(tickets[0], Cancelled::default(), Box::new(|_| panic!("planted"))).expect("room");
+        assert!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.is_none());
+        pool.forget();
+        pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fine".to_owned())).expect("room");
+        assert_eq!(pool.threads, 1, "the first thread is still there and free");
+        assert_eq!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.as_deref(), Some("fine"));
+    }
+
+    #[test]
+    fn a_cancelled_call_does_not_begin() {
+        let mut pool = CallPool::new();
+        let cancelled = Cancelled::default();
+        cancelled.cancel();
+        pool.submit(tickets(1)[0], cancelled, Box::new(|_| panic!("it began"))).expect("room");
+        assert!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.is_none());
+    }
+
+    #[test]
+    fn threads_and_waiting_calls_are_bounded() {
+        let mut pool = CallPool::new();
+        let (go, gate) = crossbeam_channel::bounded::<()>(0);
+        for ticket in tickets(CALLS_MAX + CALLS_WAITING_MAX) {
+            let gate = gate.clone();
+            let work: Work = Box::new(move |_| {
+                let _ = gate.recv_timeout(WAIT_MAX);
+                String::new()
+            });
+            pool.submit(ticket, Cancelled::default(), work).expect("room");
+        }
+        assert_eq!(pool.threads, CALLS_MAX);
+        assert_eq!(pool.submit(tickets(1)[0], Cancelled::default(), Box::new(|_| String::new())), Err(Full));
+        drop(go);
+        let ends = std::iter::from_fn(|| pool.finished().recv_timeout(WAIT_MAX).ok());
+        assert_eq!(ends.take(CALLS_MAX + CALLS_WAITING_MAX).count(), CALLS_MAX + CALLS_WAITING_MAX);
+    }
+}

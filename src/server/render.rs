@@ -1,0 +1,311 @@
+//! What a call's outcome looks like to the client: the table of results of the program's contract, in one place.
+//!
+//! Used by the server for every tool call and resource. Pure. A successful body passes byte for byte; an error's
+//! members are the daemon's own. Refuses to decide whether a request is sent again.
+
+use crate::http::{HttpFault, HttpFaultKind, Response};
+use crate::json::{self, Object};
+use crate::mcp::types::CallToolResult;
+
+/// Why a call has no answer of the daemon.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallError {
+    /// No usable token is held, or the daemon refused the one that was, and the token file has no other.
+    SessionExpired,
+    /// There was no complete answer.
+    Fault(HttpFault),
+}
+
+/// An outcome that is not the result asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// One word: the daemon's code, or ours.
+    pub code: String,
+    /// What the client is told.
+    pub result: CallToolResult,
+}
+
+/// The text of a good answer, or what is said instead. `repeatable`: the request changes nothing.
+///
+/// # Errors
+/// [`Failure`] for everything but a readable success.
+pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<String, Failure> {
+    match outcome {
+        Err(CallError::SessionExpired) => Err(session_expired()),
+        Err(CallError::Fault(fault)) => Err(no_answer(&fault, repeatable)),
+        Ok(response) => match response.status {
+            // Success that says by its status that there is nothing to say.
+            204 | 205 => Ok("{}".to_owned()),
+            200..=299 => readable(response.body).ok_or_else(|| unreadable(response.status, repeatable)),
+            _ => Err(refusal(&response, repeatable)),
+        },
+    }
+}
+
+/// The same as the result of a tool.
+pub fn tool_result(outcome: Result<Response, CallError>, repeatable: bool) -> CallToolResult {
+    answer(outcome, repeatable).map_or_else(|failure| failure.result, CallToolResult::text)
+}
+
+/// A body that is one JSON value, as the text it came in. Everything else in a success (nothing, HTML, half an
+/// answer, bytes that are not UTF-8) is not an answer.
+fn readable(body: Vec<u8>) -> Option<String> {
+    String::from_utf8(body).ok().filter(|text| json::is_one_value(text))
+}
+
+/// An error that is not the daemon's: `code`, a sentence, and what to do.
+pub fn own_error(code: &str, message: &str, retryable: bool, hint: Option<&str>) -> CallToolResult {
+    let mut object = Object::new();
+    object.bool("error", true).string("code", code).string("message", message).bool("retryable", retryable);
+    CallToolResult::error(object.optional_string("hint", hint).finish())
+}
+
+/// A good status whose body cannot be read.
+pub fn unreadable(status: u16, repeatable: bool) -> Failure {
+    let detail = format!("it answered {status} with a body that is not JSON");
+    no_answer(&HttpFault { kind: HttpFaultKind::Broken, sent: true, detail }, repeatable)
+}
+
+/// The program ended, or something in it broke, before there was an answer.
+pub fn lost(detail: &str, repeatable: bool) -> CallToolResult {
+    let fault = HttpFault { kind: HttpFaultKind::Broken, sent: true, detail: detail.to_owned() };
+    no_answer(&fault, repeatable).result
+}
+
+fn session_expired() -> Failure {
+    let text = Object::new()
+        .string("status", "session_expired")
+        .bool("session_expired", true)
+        .string("message", "No usable session token: the session has expired, was revoked, or was never set up")
+        .string(
+            "action",
+            "Ask the user to run `waiaas-mcp setup` (or to put a new token into the token file), then try again: \
+             the new token is used at once, without a restart",
+        )
+        .bool("retryable", true)
+        .finish();
+    Failure { code: "session_expired".to_owned(), result: CallToolResult::text(text) }
+}
+
+fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
+    let unknown = fault.sent && !repeatable;
+    let (status, message) = if unknown {
+        let message = format!(
+            "No answer from the WAIaaS daemon after the request was sent ({}), so it may have been carried out. \
+             Do not repeat it: check list_transactions first",
+            fault.detail
+        );
+        ("outcome_unknown", message)
+    } else {
+        let message = format!(
+            "No usable answer from the WAIaaS daemon ({}). Nothing was changed. If this goes on, ask the user \
+             whether the daemon is running; `waiaas-mcp doctor` finds the cause",
+            fault.detail
+        );
+        ("daemon_unavailable", message)
+    };
+    let text = Object::new()
+        .string("status", status)
+        .bool("network_error", true)
+        .string("message", &message)
+        .bool("retryable", !unknown)
+        .finish();
+    Failure { code: status.to_owned(), result: CallToolResult::text(text) }
+}
+
+/// The `code` of an error body, flat or inside `error`; `None` if the body is not the daemon's.
+pub fn code_of(body: &[u8]) -> Option<String> {
+    ErrorBody::read(std::str::from_utf8(body).ok()?)?.code
+}
+
+fn refusal(response: &Response, repeatable: bool) -> Failure {
+    let text = std::str::from_utf8(&response.body).unwrap_or_default();
+    let body = ErrorBody::read(text).unwrap_or_default();
+    // A failing gateway does not say whether the daemon behind it acted: that is no answer.
+    if body.code.is_none() && response.status >= 500 {
+        let detail = format!("it answered {} without an error code", response.status);
+        return no_answer(&HttpFault { kind: HttpFaultKind::Broken, sent: true, detail }, repeatable);
+    }
+    let status = response.status;
+    let code = body.code.unwrap_or_else(|| format!("HTTP_{status}"));
+    let message = body.message.unwrap_or_else(|| match status {
+        300..=399 => {
+            format!("The daemon answered {status}, a redirect, which is not followed; check WAIAAS_BASE_URL")
+        }
+        _ => format!("The daemon answered {status} without saying why"),
+    });
+    if code == "KILL_SWITCH_ACTIVE" || (status == 503 && code == "SYSTEM_LOCKED") {
+        let text = Object::new()
+            .string("status", "kill_switch_active")
+            .string("code", &code)
+            .string("message", &message)
+            .bool("retryable", true)
+            .finish();
+        return Failure { code, result: CallToolResult::text(text) };
+    }
+    let mut object = Object::new();
+    object.bool("error", true).string("code", &code).string("message", &message);
+    object.bool("retryable", body.retryable.unwrap_or(status == 429));
+    for (name, value) in [("hint", body.hint), ("details", body.details), ("requestId", body.request_id)] {
+        if let Some(value) = value {
+            object.raw(name, value);
+        }
+    }
+    if let Some(wait) = response.retry_after {
+        object.integer("retryAfter", i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
+    }
+    Failure { code, result: CallToolResult::error(object.finish()) }
+}
+
+/// The daemon's error body. Members that are handed on stay text.
+#[derive(Default)]
+struct ErrorBody<'a> {
+    code: Option<String>,
+    message: Option<String>,
+    retryable: Option<bool>,
+    hint: Option<&'a str>,
+    details: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> ErrorBody<'a> {
+    /// `None` if `text` is not an object.
+    fn read(text: &'a str) -> Option<ErrorBody<'a>> {
+        let [error] = json::members(text, ["error"])?;
+        let inner = error.filter(|error| json::is_object(error)).map_or(text, |error| error.get());
+        let names = ["code", "message", "retryable", "hint", "details", "requestId"];
+        let found = json::members(inner, names)?;
+        let [code, message, retryable, hint, details, request_id] =
+            found.map(|member| member.filter(|value| !json::is_null(value)));
+        Some(ErrorBody {
+            code: code.and_then(json::string),
+            message: message.and_then(json::string),
+            retryable: retryable.and_then(|value| value.get().parse().ok()),
+            hint: hint.map(|value| value.get()),
+            details: details.map(|value| value.get()),
+            request_id: request_id.map(|value| value.get()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn response(status: u16, body: &[u8]) -> Response {
+        Response { status, body: body.to_vec(), date: None, retry_after: None }
+    }
+
+    fn fault(sent: bool) -> Result<Response, CallError> {
+        Err(CallError::Fault(HttpFault { kind: HttpFaultKind::Broken, sent, detail: "cut".to_owned() }))
+    }
+
+    /// The `status` or `code` of a result, with `!` if it is an error.
+    fn told(result: &CallToolResult) -> String {
+        let [status, code] = json::members(&result.text, ["status", "code"]).expect("an object");
+        let word = status.or(code).and_then(json::string).expect("status or code");
+        format!("{word}{}", if result.is_error { "!" } else { "" })
+    }
+
+    #[test]
+    fn a_success_passes_byte_for_byte() {
+        for body in [
+            "{\"b\":1.10,\"a\":123456789012345678901234567890}",
+            " {\"a\" : [ 1e400 ] }\n",
+            "[]",
+            "null",
+            "\"\\u00e9\"",
+        ] {
+            for status in [200, 201, 202] {
+                let result = tool_result(Ok(response(status, body.as_bytes())), true);
+                assert_eq!(result, CallToolResult::text(body), "{status}");
+            }
+        }
+        assert_eq!(tool_result(Ok(response(204, b"")), false), CallToolResult::text("{}"));
+    }
+
+    #[test]
+    fn every_outcome_has_its_place_in_the_table() {
+        let outcome = |status, body: &str| Ok(response(status, body.as_bytes()));
+        let coded = |status, code: &str| outcome(status, &format!(r#"{{"code":"{code}","message":"m"}}"#));
+        let unreadable: &[(u16, &[u8])] = &[
+            (200, b""),
+            (200, b"<html>"),
+            (200, b"{\"a\":"),
+            (201, b"\"\xff\""),
+            (200, b"{} {}"),
+            (200, b"\xef\xbb\xbf{}"),
+        ];
+        // Outcome, then what is told for a request that changes nothing, and for one that may.
+        let mut table = vec![
+            (Err(CallError::SessionExpired), "session_expired", "session_expired"),
+            (fault(false), "daemon_unavailable", "daemon_unavailable"),
+            (fault(true), "daemon_unavailable", "outcome_unknown"),
+            (outcome(502, "<html>"), "daemon_unavailable", "outcome_unknown"),
+            (outcome(500, "{}"), "daemon_unavailable", "outcome_unknown"),
+            (coded(503, "SYSTEM_LOCKED"), "kill_switch_active", "kill_switch_active"),
+            (coded(409, "KILL_SWITCH_ACTIVE"), "kill_switch_active", "kill_switch_active"),
+            (coded(423, "SYSTEM_LOCKED"), "SYSTEM_LOCKED!", "SYSTEM_LOCKED!"),
+            (coded(500, "INTERNAL_ERROR"), "INTERNAL_ERROR!", "INTERNAL_ERROR!"),
+            (coded(401, "INVALID_MASTER_PASSWORD"), "INVALID_MASTER_PASSWORD!", "INVALID_MASTER_PASSWORD!"),
+            (outcome(400, r#"{"error":{"code":"NESTED"}}"#), "NESTED!", "NESTED!"),
+            (outcome(302, ""), "HTTP_302!", "HTTP_302!"),
+            (outcome(404, "404 Not Found"), "HTTP_404!", "HTTP_404!"),
+            (outcome(400, r#"{"code":7}"#), "HTTP_400!", "HTTP_400!"),
+            (outcome(400, "[]"), "HTTP_400!", "HTTP_400!"),
+        ];
+        for (status, body) in unreadable {
+            table.push((Ok(response(*status, body)), "daemon_unavailable", "outcome_unknown"));
+        }
+        for (outcome, read, other) in table {
+            assert_eq!(told(&tool_result(outcome.clone(), true)), read, "{outcome:?}");
+            assert_eq!(told(&tool_result(outcome.clone(), false)), other, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_as_the_daemon_told_it() {
+        let body = r#"{"code":"X","message":"a\nb","details":{"n":1.0e2},"requestId":"r","retryable":true,"hint":"h","more":1}"#;
+        let with_wait =
+            Response { retry_after: Some(Duration::from_secs(53)), ..response(429, body.as_bytes()) };
+        assert_eq!(
+            tool_result(Ok(with_wait), true).text,
+            r#"{"error":true,"code":"X","message":"a\nb","retryable":true,"hint":"h","details":{"n":1.0e2},"requestId":"r","retryAfter":53}"#
+        );
+        assert_eq!(
+            tool_result(Ok(response(429, b"{\"code\":\"X\",\"hint\":null}")), true).text,
+            r#"{"error":true,"code":"X","message":"The daemon answered 429 without saying why","retryable":true}"#
+        );
+    }
+
+    #[test]
+    fn the_members_that_scripts_rely_on_come_first() {
+        let starts = [
+            (
+                tool_result(Err(CallError::SessionExpired), true),
+                r#"{"status":"session_expired","session_expired":true,"message":""#,
+                r#","retryable":true}"#,
+            ),
+            (
+                tool_result(fault(true), true),
+                r#"{"status":"daemon_unavailable","network_error":true,"message":""#,
+                r#","retryable":true}"#,
+            ),
+            (
+                tool_result(fault(true), false),
+                r#"{"status":"outcome_unknown","network_error":true,"message":""#,
+                r#"check list_transactions first","retryable":false}"#,
+            ),
+            (
+                own_error("C", "m", false, Some("h")),
+                r#"{"error":true,"code":"C","message":"m""#,
+                r#""retryable":false,"hint":"h"}"#,
+            ),
+        ];
+        for (result, start, end) in starts {
+            assert!(result.text.starts_with(start) && result.text.ends_with(end), "{}", result.text);
+        }
+    }
+}
