@@ -1,5 +1,7 @@
 //! The command line. (Skeleton: parsing and commands follow.)
 
+pub mod sandbox;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

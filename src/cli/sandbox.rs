@@ -1,0 +1,58 @@
+//! `waiaas-mcp sandbox`: the sandbox daemon in the foreground, until it is told to stop.
+//!
+//! Its first line says, as one JSON object, where everything is. Refuses to know who stops it.
+
+use std::io::{self, Write};
+
+use crossbeam_channel::Receiver;
+use serde_json::Value;
+
+use crate::sandbox::{Options, Sandbox};
+
+/// Starts the sandbox, writes the line to `out`, and runs until `stop` gets a message or is closed.
+///
+/// # Errors
+/// If the port is taken, the data directory cannot be written, or nobody reads `out`.
+pub fn run(options: Options, stop: &Receiver<()>, out: &mut impl Write) -> io::Result<()> {
+    let sandbox = Sandbox::start(options)?;
+    writeln!(out, "{}", first_line(&sandbox))?;
+    out.flush()?;
+    // Either way there is nobody left to serve.
+    let _ = stop.recv();
+    sandbox.stop();
+    Ok(())
+}
+
+fn first_line(sandbox: &Sandbox) -> String {
+    let text = |text: &str| Value::from(text).to_string();
+    format!(
+        r#"{{"baseUrl":{},"dataDir":{},"tokenFile":{},"walletId":{},"masterPassword":{}}}"#,
+        text(&sandbox.base_url()),
+        text(&sandbox.data_dir().to_string_lossy()),
+        text(&sandbox.token_file().to_string_lossy()),
+        text(sandbox.wallet_id()),
+        text(sandbox.master_password()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_where_everything_is() {
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        sender.send(()).expect("there is room");
+        let mut out = Vec::new();
+        run(Options::default(), &receiver, &mut out).expect("starts and stops");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let line: Value = serde_json::from_str(text.lines().next().expect("one line")).expect("JSON");
+        for member in ["baseUrl", "dataDir", "tokenFile", "walletId", "masterPassword"] {
+            assert!(line[member].as_str().is_some_and(|value| !value.is_empty()), "{member}: {line}");
+        }
+        assert!(
+            !std::path::Path::new(line["dataDir"].as_str().expect("text")).exists(),
+            "it is removed at the end"
+        );
+    }
+}
