@@ -1,11 +1,85 @@
-//! The command line. (Skeleton: parsing and commands follow.)
+//! The command line: what can be typed, and who does it.
+//!
+//! Used by `main`. [`COMMANDS`] is the only source: parsing and the help follow from it. Refuses to do anything
+//! by itself; each command is a file of its own.
 
 pub mod sandbox;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::config::RawConfig;
+use crate::time::{Clock as _, SystemClock};
+use arguments::{Command, Flag, Input, Parsed};
+
+mod arguments;
+mod help;
+mod output;
+mod tools;
+
+pub mod signals;
+
+/// Why a command ended without having done what it was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// One line.
+    pub what: String,
+    /// One line.
+    pub advice: String,
+}
+
+/// Exit code of wrong usage and of a wrong configuration.
+const WRONG_USAGE: u8 = 2;
+
+/// Exit code of a command that could not do what it was asked for.
+const NOT_DONE: u8 = 1;
+
+/// Everything that can be typed first. The first command is meant where none is typed.
+static COMMANDS: [Command; 1] = [Command {
+    name: "tools",
+    about: "list the tools",
+    details: "The tools that are known without asking a daemon, by toolset, each with what it may change: \
+              nothing (read), nothing but what a signature authorises (sign), a setting (write), money (spend).",
+    operands: &[],
+    flags: &[Flag { long: "json", value: None, about: "one JSON array" }],
+    keeps_problems: false,
+    run: tools::run,
+}];
+
 /// Runs the program with the arguments after its name.
-pub fn run(_arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    ExitCode::from(2)
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match arguments::parse(&COMMANDS, arguments) {
+        Ok(Parsed::Help(command)) => {
+            finish(output::print(&help::text(&COMMANDS, command)).map(|()| ExitCode::SUCCESS))
+        }
+        Ok(Parsed::Version) => finish(output::print(help::VERSION).map(|()| ExitCode::SUCCESS)),
+        Ok(Parsed::Run(input)) => run_command(&input),
+        Err(failure) => {
+            output::complain(&failure.what, &failure.advice);
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn run_command(input: &Input) -> ExitCode {
+    let mut raw = RawConfig::from_environment();
+    for (setting, value) in &input.settings {
+        raw.say_option(setting, value.clone());
+    }
+    let config = raw.resolve(SystemClock::start().now().wall);
+    if !config.problems.is_empty() && !input.command.keeps_problems {
+        for problem in &config.problems {
+            output::complain(&problem.what, &problem.advice);
+        }
+        return ExitCode::from(WRONG_USAGE);
+    }
+    crate::log::set_threshold(config.log_level);
+    finish((input.command.run)(input, config))
+}
+
+fn finish(result: Result<ExitCode, Failure>) -> ExitCode {
+    result.unwrap_or_else(|failure| {
+        output::complain(&failure.what, &failure.advice);
+        ExitCode::from(NOT_DONE)
+    })
 }

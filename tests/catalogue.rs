@@ -3,8 +3,8 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test catalogue` accepts changed snapshots.
 
-#[path = "support/files.rs"]
-mod files;
+#[path = "support/snapshots.rs"]
+mod snapshots;
 
 use std::collections::BTreeSet;
 
@@ -49,14 +49,16 @@ fn listed(tool: &ToolSpec) -> String {
 #[test]
 fn every_tool_is_listed_as_its_snapshot_says() {
     for tool in tools() {
-        files::snapshot(&format!("tools/{}.json", tool.name), &listed(tool));
+        snapshots::check(&format!("tools/{}.json", tool.name), &listed(tool));
     }
 }
 
 #[test]
 fn no_snapshot_is_left_of_a_tool_that_is_gone() {
     let known: BTreeSet<String> = tools().iter().map(|tool| format!("{}.json", tool.name)).collect();
-    for name in files::snapshots("tools") {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/tools");
+    for entry in std::fs::read_dir(folder).expect("the folder of snapshots") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         assert!(known.contains(&name), "tests/snapshots/tools/{name} belongs to no tool");
     }
 }
@@ -73,7 +75,7 @@ fn the_core_toolset_fits_its_budget() {
 
 #[test]
 fn schemas_and_order_are_those_of_the_node_program() {
-    let node: Vec<Value> = serde_json::from_str(&files::data("static.json")).expect("JSON");
+    let node: Vec<Value> = serde_json::from_str(include_str!("data/static.json")).expect("JSON");
     let names = |value: &Value| value["name"].as_str().expect("a name").to_owned();
     let ours: Vec<String> = tools().iter().map(|tool| tool.name.to_string()).collect();
     let theirs: Vec<String> = node.iter().map(names).filter(|name| ours.contains(name)).collect();
@@ -150,7 +152,7 @@ fn lint(schema: &Value, in_items: bool, at: &str) {
 
 #[test]
 fn the_daemons_document_accepts_every_request() {
-    let document: Value = serde_json::from_str(&files::data("openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(include_str!("data/openapi.json")).expect("JSON");
     for tool in tools() {
         for arguments in samples(&schema(tool)) {
             let raw = RawValue::from_string(arguments.to_string()).expect("JSON");

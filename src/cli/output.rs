@@ -1,0 +1,29 @@
+//! What commands print: results on stdout, complaints on stderr.
+//!
+//! Used by the commands that print a result; `serve` is not one of them, its stdout belongs to the protocol.
+//! Refuses to be the reason for a panic: a closed pipe is a reader that has seen enough.
+
+use std::io::{self, ErrorKind, Write as _};
+
+use super::Failure;
+
+/// Prints a result.
+///
+/// # Errors
+/// [`Failure`] if it could not be written, for another reason than that nobody reads it any more.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure {
+            what: format!("the result could not be written: {error}"),
+            advice: "Look at what stdout is connected to.".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Says on stderr what happened and what to do.
+pub(super) fn complain(what: &str, advice: &str) {
+    let text = format!("waiaas-mcp: {what}\n{advice}\n");
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

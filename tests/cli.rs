@@ -1,0 +1,192 @@
+//! The command line as a person meets it: exit codes, stdout, and the whole of stderr.
+
+#[path = "support/snapshots.rs"]
+mod snapshots;
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program with an empty environment but for these variables.
+fn waiaas_mcp(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waiaas-mcp"));
+    command.args(arguments).env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    command.envs(environment.iter().copied());
+    command
+}
+
+fn output(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    waiaas_mcp(arguments, environment).output().expect("the program runs")
+}
+
+/// Exit code, stdout, stderr.
+fn ends(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = output(arguments, environment);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code().expect("no signal"), text(stdout), text(stderr))
+}
+
+#[test]
+fn wrong_usage_says_what_is_wrong_and_what_can_be_typed() {
+    const GENERAL: &str = "Type `waiaas-mcp --help` to see what can be typed.";
+    const OF_TOOLS: &str = "Type `waiaas-mcp tools --help` to see what can be typed.";
+    let table: [(&[&str], &str, &str); 9] = [
+        (&["frob"], "there is no command \"frob\"", GENERAL),
+        (&["Tools"], "there is no command \"Tools\"", GENERAL),
+        (&["\u{1b}[31m"], "there is no command \"\\u{1b}[31m\"", GENERAL),
+        (&["-x"], "there is no option -x", GENERAL),
+        (&["tools", "--frob"], "there is no option --frob", OF_TOOLS),
+        (&["tools", "extra"], "\"extra\" is one argument too many", OF_TOOLS),
+        (&["tools", "--json=yes"], "unexpected argument for option '--json': \"yes\"", OF_TOOLS),
+        (&["tools", "--log"], "missing argument for option '--log'", OF_TOOLS),
+        (&["--log"], "missing argument for option '--log'", GENERAL),
+    ];
+    for (arguments, what, advice) in table {
+        let expected = (2, String::new(), format!("waiaas-mcp: {what}\n{advice}\n"));
+        assert_eq!(ends(arguments, &[]), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_of_the_environment_is_an_error_that_names_it() {
+    const URL: &str = "Write it like http://127.0.0.1:3100.";
+    const SETS: &str = "Write all, or some of core, transactions, nft, defi, smart-account, walletconnect, agent-identity, hyperliquid, polymarket, admin, actions or actions:PROVIDER, separated by commas.";
+    let table = [
+        (
+            "WAIAAS_BASE_URL",
+            "127.0.0.1:3100",
+            "the daemon's address must start with http:// or https://",
+            URL,
+        ),
+        (
+            "WAIAAS_BASE_URL",
+            "http://10.0.0.7:3100",
+            "plain http is for this machine only (127.0.0.1, localhost, [::1]); use https for another host",
+            URL,
+        ),
+        (
+            "WAIAAS_BASE_URL",
+            "http://me:secret@127.0.0.1",
+            "the daemon's address must not hold a user name or password",
+            URL,
+        ),
+        (
+            "WAIAAS_BASE_URL",
+            "http://127.0.0.1:3100?a=b",
+            "the daemon's address must not hold a query or a fragment",
+            URL,
+        ),
+        (
+            "WAIAAS_WALLET_ID",
+            "main",
+            "\"main\" is not the id of a wallet",
+            "Write the wallet's UUID, which the daemon's admin page shows.",
+        ),
+        ("WAIAAS_MCP_TOOLSETS", "core,nfts", "\"nfts\" is not a toolset", SETS),
+        (
+            "WAIAAS_MCP_READ_ONLY",
+            "true",
+            "\"true\" is not 1",
+            "Write 1 to show only tools that change nothing, or leave it out.",
+        ),
+        (
+            "WAIAAS_MCP_TIMEOUT",
+            "0",
+            "\"0\" is not a number of seconds from 1 to 86400",
+            "Write whole seconds, such as 60.",
+        ),
+        ("WAIAAS_MCP_LOG", "loud", "\"loud\" is not a log level", "Write one of error, warn, info, debug."),
+        (
+            "WAIAAS_SESSION_TOKEN",
+            "wai_sess_MARKER",
+            "this is not a session token: it does not have the form of a session token",
+            "Copy the whole token, or set WAIAAS_DATA_DIR to use the token file there.",
+        ),
+        (
+            "WAIAAS_DATA_DIR",
+            "~/.waiaas",
+            "\"~/.waiaas\" starts with ~, which only a shell understands",
+            "Write the whole path of the directory.",
+        ),
+    ];
+    for (variable, value, what, advice) in table {
+        let expected = (2, String::new(), format!("waiaas-mcp: {variable}: {what}\n{advice}\n"));
+        assert_eq!(ends(&["tools"], &[(variable, value)]), expected);
+    }
+}
+
+#[test]
+fn all_wrong_values_are_told_at_once() {
+    let (code, _, stderr) = ends(&["tools"], &[("WAIAAS_MCP_LOG", "x"), ("WAIAAS_MCP_TIMEOUT", "x")]);
+    assert_eq!((code, stderr.lines().count()), (2, 4), "{stderr}");
+}
+
+#[test]
+fn an_option_beats_the_environment_and_is_named_when_it_is_wrong() {
+    let wrong = [("WAIAAS_MCP_LOG", "loud")];
+    for arguments in [["tools", "--log", "warn"], ["--log", "warn", "tools"]] {
+        assert_eq!(ends(&arguments, &wrong).0, 0, "{arguments:?}");
+    }
+    let expected =
+        "waiaas-mcp: --log: \"quiet\" is not a log level\nWrite one of error, warn, info, debug.\n";
+    let (code, stdout, stderr) = ends(&["tools", "--log=quiet"], &[("WAIAAS_MCP_LOG", "warn")]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (2, "", expected));
+    let (code, _, stderr) = ends(&["tools", "--wallet", ""], &[]);
+    assert_eq!(code, 2);
+    assert!(stderr.starts_with("waiaas-mcp: --wallet: \"\" is not the id of a wallet\n"), "{stderr}");
+}
+
+#[test]
+fn an_empty_variable_is_the_same_as_none() {
+    for variable in ["WAIAAS_BASE_URL", "WAIAAS_WALLET_ID", "WAIAAS_MCP_READ_ONLY", "WAIAAS_MCP_TOOLSETS"] {
+        assert_eq!(ends(&["tools"], &[(variable, "")]).0, 0, "{variable}");
+    }
+}
+
+#[test]
+fn the_help_is_as_it_was_approved() {
+    let (code, overview, stderr) = ends(&["--help"], &[]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    snapshots::check("help/overview.txt", &overview);
+    let commands = overview.lines().skip_while(|line| *line != "Commands:").skip(1);
+    for command in commands.take_while(|line| line.starts_with("  ")) {
+        let command = command.split_whitespace().next().expect("a name");
+        let (code, help, stderr) = ends(&[command, "--help"], &[]);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{command}");
+        snapshots::check(&format!("help/{command}.txt"), &help);
+        assert_eq!(ends(&[command, "-h"], &[]).1, help);
+    }
+}
+
+#[test]
+fn the_help_needs_no_good_configuration() {
+    assert_eq!(ends(&["--help"], &[("WAIAAS_BASE_URL", "x")]).0, 0);
+    let version = concat!("waiaas-mcp ", env!("CARGO_PKG_VERSION"), "\n");
+    for option in ["--version", "-V"] {
+        assert_eq!(ends(&[option], &[("WAIAAS_BASE_URL", "x")]), (0, version.to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn tools_are_listed_for_people_and_for_programs() {
+    let (code, text, stderr) = ends(&["tools"], &[]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    snapshots::check("tools.txt", &text);
+    let (code, text, stderr) = ends(&["tools", "--json"], &[]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let tools: Vec<Value> = serde_json::from_str(&text).expect("an array");
+    let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+    let known: Vec<&str> = waiaas_mcp::wallet::catalogue::tools().iter().map(|tool| &*tool.name).collect();
+    assert_eq!(names, known);
+    assert!(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let child = waiaas_mcp(&["tools", "--json"], &[]).stdout(writer).stderr(Stdio::piped()).spawn();
+    let output = child.expect("the program runs").wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
