@@ -57,8 +57,10 @@ pub enum Event {
 pub enum Wake {
     /// Its time is over.
     Elapsed,
-    /// The daemon refused the token of this generation to a call, or a call found none to use.
+    /// The daemon refused the token of this generation to a call, which waits for a better one.
     Rejected(Generation),
+    /// A call found no usable token, and waits for one.
+    Wanted,
     /// The program ends.
     Shutdown,
 }

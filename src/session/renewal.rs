@@ -27,6 +27,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::events::{Action, Event, FileView, LockPurpose, Moment, Wake};
+use super::fault::FileFault;
 use super::notice::{NotRenewable, Notice};
 use super::status::Source;
 use super::{Generation, Session, policy, schedule};
@@ -113,6 +114,7 @@ struct Told {
     recovering: bool,
     unusable: Option<&'static str>,
     lock_unsupported: bool,
+    not_writable: Option<(FileFault, bool)>,
 }
 
 impl Renewal {
@@ -154,6 +156,11 @@ impl Renewal {
         match (mem::replace(&mut self.phase, Phase::Idle), event) {
             (_, Event::Woke(Wake::Shutdown)) => Action::Stop,
             (Phase::Idle, Event::Started | Event::Woke(Wake::Elapsed)) => self.wake(false),
+            (Phase::Idle, Event::Woke(Wake::Wanted)) => {
+                // Our clock may be all that makes a token look expired: ask again, however lately we asked.
+                self.ask_time_not_before = Duration::ZERO;
+                self.wake(false)
+            }
             (Phase::Idle, Event::Woke(Wake::Rejected(generation))) => {
                 self.wake(generation == self.generation)
             }
@@ -161,7 +168,8 @@ impl Renewal {
                 self.note_file(view);
                 self.looked()
             }
-            (Phase::AskingTime, Event::TimeAsked) => self.looked(),
+            // What the file holds may look different in the daemon's time.
+            (Phase::AskingTime, Event::TimeAsked) => self.go(Phase::Looking, Action::ReadFile),
             (Phase::Locking, Event::Locked(outcome)) => self.locked(outcome),
             (Phase::Sweeping, Event::Swept(leftover)) => {
                 self.swept = true;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use super::events::Wake;
 use super::schedule::DaemonClock;
 use super::status::Status;
 use super::{Generation, Session, State, policy};
@@ -186,12 +187,16 @@ impl SharedSession {
         self.answered.notify_all();
     }
 
-    /// The worker's: it is awake, and has heard of every question asked so far. Returns the generation that
-    /// was refused to a call, if one was.
-    pub(super) fn wake(&self) -> Option<Generation> {
+    /// The worker's: it is awake, and hears of every question asked so far.
+    pub(super) fn wake(&self) -> Wake {
         let mut questions = self.questions.lock();
+        let is_wanted = questions.heard != questions.asked;
         questions.heard = questions.asked;
-        questions.rejected.take()
+        match questions.rejected.take() {
+            Some(generation) => Wake::Rejected(generation),
+            None if is_wanted => Wake::Wanted,
+            None => Wake::Elapsed,
+        }
     }
 
     fn announce(&self, change: Change) {

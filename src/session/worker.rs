@@ -181,7 +181,7 @@ impl DaemonWorld {
             return Wake::Shutdown;
         }
         // Asked after any of the three, because a call may have spoken in the very moment the time was over.
-        self.shared.wake().map_or(Wake::Elapsed, Wake::Rejected)
+        self.shared.wake()
     }
 
     /// Leaves nothing behind: neither a temporary file nor the lock, and nothing for the program's end to wait

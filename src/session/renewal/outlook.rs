@@ -49,10 +49,15 @@ impl Renewal {
         }
     }
 
-    /// The daemon's clock matters as soon as any token has an end.
+    /// The daemon's clock matters as soon as any token has an end, and where a file cannot be read as a token,
+    /// because its end may only seem absurd.
     pub(super) fn wants_time(&self) -> bool {
         let ends = |session: &Session| session.expires_at().is_some();
-        let in_file = matches!(&self.file, FileView::Held(session) if ends(session));
+        let in_file = match &self.file {
+            FileView::Held(session) => ends(session),
+            FileView::Unusable(_) => true,
+            FileView::Missing => false,
+        };
         let held = self.held.as_ref().is_some_and(|held| ends(&held.session));
         !self.at.daemon.is_known
             && !self.turn.asked_time
@@ -113,11 +118,16 @@ impl Renewal {
         wait.max(policy::WAIT_MIN)
     }
 
+    /// A wait that shrinks as the token's life runs out. While the daemon's time is unknown, perhaps for hours
+    /// of an outage, the life may only seem to be over: then waits double from one attempt to the next.
     pub(super) fn shrunk(&self, wait: Duration) -> Duration {
-        match &self.held {
-            Some(held) => schedule::shrunk(wait, &held.session, self.at.daemon.latest),
-            None => wait,
+        let Some(held) = &self.held else { return wait };
+        let by_life = schedule::shrunk(wait, &held.session, self.at.daemon.latest);
+        if self.at.daemon.is_known {
+            return by_life;
         }
+        let doublings = 1_u32.checked_shl(self.unanswered).unwrap_or(u32::MAX);
+        by_life.max(policy::WAIT_MIN.saturating_mul(doublings)).min(wait)
     }
 
     pub(super) fn in_mono(&self, wait: Duration) -> Duration {

@@ -70,7 +70,10 @@ impl Renewal {
                 let session = held.session.clone();
                 self.store(session, false)
             }
-            (Ok(()), _) => self.renew(),
+            (Ok(()), _) => {
+                self.told.not_writable = None;
+                self.renew()
+            }
         }
     }
 
@@ -78,13 +81,22 @@ impl Renewal {
     /// that a token in memory only is better than none.
     fn not_writable(&mut self, fault: FileFault) -> Action {
         let unsaved = self.held.as_ref().is_some_and(|held| held.unsaved);
-        self.notices.push(Notice::NotWritable { fault, unsaved });
+        self.tell_not_writable(fault, unsaved);
         let Some(held) = &self.held else { return self.unlock() };
         let last_tenth = schedule::is_last_tenth(&held.session, self.at.daemon.latest);
         let wait = if unsaved || last_tenth { policy::STORAGE_RETRY_WAIT } else { policy::RETRY_WAIT };
         let wait = self.shrunk(wait);
         self.storage_not_before = self.in_mono(wait);
         if last_tenth && !unsaved { self.renew() } else { self.unlock() }
+    }
+
+    /// Once for each fault, until the file can be written again.
+    fn tell_not_writable(&mut self, fault: FileFault, unsaved: bool) {
+        let news = Some((fault.clone(), unsaved));
+        if self.told.not_writable != news {
+            self.told.not_writable = news;
+            self.notices.push(Notice::NotWritable { fault, unsaved });
+        }
     }
 
     fn renew(&mut self) -> Action {
@@ -171,12 +183,13 @@ impl Renewal {
                 true
             }
             StoreOutcome::Failed(fault) => {
-                self.notices.push(Notice::NotWritable { fault, unsaved: true });
+                self.tell_not_writable(fault, true);
                 self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
                 true
             }
         };
         if !unsaved {
+            self.told.not_writable = None;
             self.storage_not_before = Duration::ZERO;
             self.file = FileView::Held(session.clone());
         }
