@@ -6,13 +6,14 @@
 //!
 //! Reading order: this file, [`dispatch`], [`handlers`], [`call`], [`render`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TrySendError, after, never, select};
+use crossbeam_channel::{Receiver, TrySendError, never, select};
 
 use crate::json::Object;
-use crate::mcp::era;
+use crate::mcp::era::{self, Era};
 use crate::mcp::error::{ErrorCode, ErrorObject};
 use crate::mcp::in_flight::InFlight;
 use crate::mcp::lifecycle::Lifecycle;
@@ -21,6 +22,7 @@ use crate::mcp::stdio::Connection;
 use crate::mcp::subscriptions::Subscriptions;
 use crate::mcp::types::{CallToolResult, Implementation};
 use crate::session::shared::Change;
+use crate::time::{Clock as _, SystemClock};
 
 mod dispatch;
 mod handlers;
@@ -44,6 +46,9 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// How long the last answers may take to be written. A client that has stopped reading is not waited for longer.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Longest wait for an event while there is no deadline. Nothing depends on it: it only has to be some time.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(3600);
 
 /// What a server is made of.
 pub struct Settings {
@@ -98,8 +103,9 @@ struct Server {
     connection: Connection,
     stop: Receiver<()>,
     session_changes: Receiver<Change>,
-    /// Ready when calls had their time; never while the client is there.
-    drain_time_over: Receiver<std::time::Instant>,
+    clock: SystemClock,
+    /// Until when calls in flight are waited for, on the monotonic clock; `None` while the client is there.
+    drain_until: Option<Duration>,
     end: Option<ServerEnd>,
     /// Nothing more can be said.
     closed: bool,
@@ -148,7 +154,8 @@ impl Server {
             connection,
             stop,
             session_changes: daemon.as_ref().map_or_else(|_| never(), |daemon| daemon.session.changes()),
-            drain_time_over: never(),
+            clock: SystemClock::start(),
+            drain_until: None,
             end: None,
             closed: false,
             implementation: Arc::new(implementation),
@@ -187,9 +194,18 @@ impl Server {
                     Ok(()) => return Event::StopRequested,
                     Err(_) => self.stop = never(),
                 },
-                recv(self.drain_time_over) -> _ => return Event::DrainTimeOver,
+                default(self.patience()) => {
+                    if self.drain_until.is_some() {
+                        return Event::DrainTimeOver;
+                    }
+                }
             }
         }
+    }
+
+    /// How long the next event may take to come.
+    fn patience(&self) -> Duration {
+        self.drain_until.map_or(IDLE_TIME_MAX, |until| until.saturating_sub(self.clock.now().mono))
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -239,13 +255,20 @@ impl Server {
             let message = "Invalid request: initialize must not be part of a batch";
             Err(ErrorObject::new(ErrorCode::InvalidRequest, message))
         } else {
-            era::of(&request, self.lifecycle.version()).and_then(|era| dispatch::request(self, era, &request))
+            era::of(&request, self.lifecycle.version()).and_then(|era| self.dispatch(era, &request))
         };
         match reply {
             Ok(Reply::Now(result)) => self.settle(batch, Some(Outgoing::result(&request.id, &result))),
             Ok(Reply::Later(later)) => self.begin_call(request.id, later, batch),
             Err(error) => self.settle(batch, Some(Outgoing::error(Some(&request.id), &error))),
         }
+    }
+
+    /// A panic in a handler is that request's end, and nobody else's.
+    fn dispatch(&mut self, era: Era, request: &Request) -> Result<Reply, ErrorObject> {
+        catch_unwind(AssertUnwindSafe(|| dispatch::request(self, era, request))).unwrap_or_else(|_| {
+            Err(ErrorObject::new(ErrorCode::InternalError, "Internal error of waiaas-mcp, see its log"))
+        })
     }
 
     fn begin_call(&mut self, id: RequestId, later: Later, batch: Option<BatchId>) {
@@ -303,7 +326,7 @@ impl Server {
     /// No more requests are taken; those in flight get their time.
     fn begin_to_end(&mut self, end: ServerEnd) {
         if self.end.is_none() {
-            self.drain_time_over = after(DRAIN_TIME_MAX);
+            self.drain_until = Some(self.clock.now().mono.saturating_add(DRAIN_TIME_MAX));
         }
         self.end = Some(end);
         self.connection.receiver = never();
@@ -342,7 +365,8 @@ impl Server {
                     self.begin_to_end(ServerEnd::Stopped);
                     self.closed = true;
                 }
-                recv(self.drain_time_over) -> _ => self.closed = true,
+                // The time to drain is over, or nobody has read for longer than anybody would wait.
+                default(self.patience()) => self.closed = true,
             },
         }
     }

@@ -9,7 +9,7 @@ use crate::http::{Request, Response, percent_encoded};
 use crate::json::{self, Object, RawValue};
 use crate::mcp::types::CallToolResult;
 use crate::wallet::asset::{Asset, NotCaip19, Resolution};
-use crate::wallet::binding::Arguments;
+use crate::wallet::binding::{self, Defaults};
 use crate::wallet::spec::{Composition, Effect, ToolSpec};
 
 use super::call::{Cancelled, Daemon};
@@ -35,8 +35,13 @@ pub enum Task {
 }
 
 impl Task {
-    /// The task of a call whose arguments are good.
-    pub fn of(spec: &ToolSpec, arguments: &Arguments<'_>) -> Task {
+    /// The task of a call with these arguments. Wrong ones leave nothing to ask.
+    pub fn of(spec: &ToolSpec, arguments: Option<&RawValue>, daemon: &Daemon) -> Task {
+        let defaults = Defaults { wallet_id: daemon.wallet_id.as_deref() };
+        let arguments = match binding::check(spec, arguments, &defaults) {
+            Ok(arguments) => arguments,
+            Err(error) => return Task::Known(CallToolResult::error(error.to_string())),
+        };
         match spec.endpoint.composed {
             None => Task::Request(arguments.request()),
             Some(Composition::WalletInfo) => Task::WalletInfo(arguments.request()),

@@ -14,7 +14,6 @@ use crate::mcp::types::{
     self, Cache, CallToolResult, Implementation, Resource, ServerCapabilities, discover_result,
     initialize_result,
 };
-use crate::wallet::binding::{self, Defaults};
 
 use super::Server;
 use super::call::Cancelled;
@@ -77,7 +76,8 @@ fn capabilities(era: Era) -> ServerCapabilities {
     let notifies = era != Era::Stateless;
     ServerCapabilities {
         tools_list_changed: notifies,
-        resources_list_changed: false,
+        // The resources do not change by themselves yet; declaring it promises no more than to say so if they did.
+        resources_list_changed: notifies,
         resources_subscribe: notifies,
     }
 }
@@ -118,10 +118,9 @@ impl Server {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
         };
-        let defaults = Defaults { wallet_id: daemon.wallet_id.as_deref() };
-        let task = match binding::check(spec, arguments, &defaults) {
-            Ok(arguments) => Task::of(spec, &arguments),
-            Err(error) => return Ok(Reply::Now(form.result(&CallToolResult::error(error.to_string())))),
+        let task = match Task::of(spec, arguments, &daemon) {
+            Task::Known(result) => return Ok(Reply::Now(form.result(&result))),
+            task => task,
         };
         let work = Box::new(move |cancelled: &Cancelled| task.run(&daemon, cancelled));
         Ok(Reply::Later(Later { form, repeatable: is_repeatable(spec), work }))
