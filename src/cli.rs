@@ -13,8 +13,10 @@ use crate::time::{Clock as _, SystemClock};
 use arguments::{Command, Flag, Input, Parsed};
 
 mod arguments;
+mod demo;
 mod help;
 mod output;
+mod serve;
 mod tools;
 
 pub mod signals;
@@ -35,16 +37,42 @@ const WRONG_USAGE: u8 = 2;
 const NOT_DONE: u8 = 1;
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 1] = [Command {
-    name: "tools",
-    about: "list the tools",
-    details: "The tools that are known without asking a daemon, by toolset, each with what it may change: \
-              nothing (read), nothing but what a signature authorises (sign), a setting (write), money (spend).",
-    operands: &[],
-    flags: &[Flag { long: "json", value: None, about: "one JSON array" }],
-    keeps_problems: false,
-    run: tools::run,
-}];
+static COMMANDS: [Command; 3] = [
+    Command {
+        name: "serve",
+        about: "serve an MCP client on stdin and stdout (the default)",
+        details: "Speaks MCP until stdin ends, and keeps the session token alive meanwhile. A missing daemon, token or \
+                  good configuration is explained by every tool and keeps nobody from starting.",
+        operands: &[],
+        flags: &[Flag {
+            long: "sandbox",
+            value: None,
+            about: "with a daemon of its own in the same process: every tool works, no money",
+        }],
+        keeps_problems: true,
+        run: serve::run,
+    },
+    Command {
+        name: "demo",
+        about: "show what this program does, in half a minute",
+        details: "Starts a sandbox daemon with short-lived tokens and this program as a client's server, and tells what \
+                  happens: renewals, a token replaced behind its back, an outage. Needs nothing and leaves nothing.",
+        operands: &[],
+        flags: &[],
+        keeps_problems: true,
+        run: demo::run,
+    },
+    Command {
+        name: "tools",
+        about: "list the tools",
+        details: "The tools that are known without asking a daemon, by toolset, each with what it may change: \
+                  nothing (read), nothing but what a signature authorises (sign), a setting (write), money (spend).",
+        operands: &[],
+        flags: &[Flag { long: "json", value: None, about: "one JSON array" }],
+        keeps_problems: false,
+        run: tools::run,
+    },
+];
 
 /// Runs the program with the arguments after its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {

@@ -125,6 +125,14 @@ pub struct ConfigProblem {
     pub advice: String,
 }
 
+/// The path of this program, for the demo, which starts it once more.
+///
+/// # Errors
+/// If the operating system does not tell.
+pub fn own_path() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 impl RawConfig {
     /// Nothing said. `default_data_dir` is taken where no directory will be said.
     pub fn new(default_data_dir: Option<PathBuf>) -> RawConfig {

@@ -102,6 +102,8 @@ struct Turn {
     asked_time: bool,
     tried_lock: bool,
     locked: bool,
+    /// The daemon granted a renewal, which is told once it is in the file and in memory.
+    granted: bool,
     stores: u32,
 }
 
@@ -191,8 +193,7 @@ impl Renewal {
             (Phase::Storing { session, clamped }, Event::Stored(outcome)) => {
                 self.stored(session, clamped, outcome)
             }
-            (Phase::Swapping, Event::TokenSwapped) if self.turn.locked => self.unlock(),
-            (Phase::Swapping, Event::TokenSwapped) => self.looked(),
+            (Phase::Swapping, Event::TokenSwapped) => self.swapped(),
             (Phase::Unlocking, Event::Unlocked) => {
                 self.turn.locked = false;
                 self.rest()
@@ -255,6 +256,14 @@ impl Renewal {
             return self.go(Phase::Locking, Action::TakeLock(purpose));
         }
         self.rest()
+    }
+
+    fn swapped(&mut self) -> Action {
+        if mem::take(&mut self.turn.granted) {
+            let expires_at = self.held.as_ref().and_then(|held| held.session.expires_at());
+            self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at });
+        }
+        if self.turn.locked { self.unlock() } else { self.looked() }
     }
 
     fn note_file(&mut self, view: FileView) {

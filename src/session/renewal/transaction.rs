@@ -146,7 +146,7 @@ impl Renewal {
     fn granted(&mut self, session: Session) -> Action {
         self.renewals = self.renewals.saturating_add(1);
         self.renew_not_before = Duration::ZERO;
-        self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at: session.expires_at() });
+        self.turn.granted = true;
         let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(&held.session, &session));
         self.store(session, clamped)
     }
@@ -173,6 +173,7 @@ impl Renewal {
                 let is_theirs_to_keep = self.is_good(&theirs) && theirs.supersedes(&session);
                 self.file = FileView::Held(theirs.clone());
                 if is_theirs_to_keep {
+                    self.turn.granted = false;
                     self.notices.push(Notice::SomebodyElse);
                     return self.adopt(theirs, Source::File);
                 }
