@@ -3,23 +3,23 @@
 //! Used by `main`. [`COMMANDS`] is the only source: parsing and the help follow from it. Refuses to do anything
 //! by itself; each command is a file of its own.
 
-pub mod sandbox;
-
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::config::RawConfig;
 use crate::time::{Clock as _, SystemClock};
-use arguments::{Command, Flag, Input, Parsed};
+use arguments::{Command, Flag, Input, Parsed, Value};
+
+pub mod sandbox;
+pub mod signals;
 
 mod arguments;
 mod demo;
+mod duration;
 mod help;
 mod output;
 mod serve;
 mod tools;
-
-pub mod signals;
 
 /// Why a command ended without having done what it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,7 +37,7 @@ const WRONG_USAGE: u8 = 2;
 const NOT_DONE: u8 = 1;
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 3] = [
+static COMMANDS: [Command; 4] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -61,6 +61,34 @@ static COMMANDS: [Command; 3] = [
         flags: &[],
         keeps_problems: true,
         run: demo::run,
+    },
+    Command {
+        name: "sandbox",
+        about: "run a daemon to try things with, without money",
+        details: "A wallet daemon of its own on this machine, with made-up wallets and a token file, until \
+                  Ctrl-C. The first line says where everything is, as one JSON object. Without --data-dir \
+                  everything is gone afterwards.",
+        operands: &[],
+        flags: &[
+            Flag {
+                long: "port",
+                value: Some(Value::Number(65_535)),
+                about: "port on 127.0.0.1, default any",
+            },
+            Flag { long: "ttl", value: Some(Value::Duration(1)), about: "life of a token, default 1h" },
+            Flag {
+                long: "max-renewals",
+                value: Some(Value::Number(u32::MAX as u64)),
+                about: "how often the session can be renewed, default 0 = no limit",
+            },
+            Flag {
+                long: "lifetime",
+                value: Some(Value::Duration(0)),
+                about: "when the session ends for good, default 0 = never",
+            },
+        ],
+        keeps_problems: false,
+        run: sandbox::command,
     },
     Command {
         name: "tools",

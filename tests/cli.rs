@@ -3,6 +3,8 @@
 #[path = "support/snapshots.rs"]
 mod snapshots;
 
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -45,6 +47,49 @@ fn wrong_usage_says_what_is_wrong_and_what_can_be_typed() {
         let expected = (2, String::new(), format!("waiaas-mcp: {what}\n{advice}\n"));
         assert_eq!(ends(arguments, &[]), expected, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_wrong_value_of_an_option_is_an_error_that_names_it() {
+    const DURATION: &str = "Write seconds, or with a unit: 90m, 12h, 7d, 1y.";
+    const NUMBER: &str = "Write a whole number.";
+    let table = [
+        ("--port", "65536", "\"65536\" is not a number from 0 to 65535", NUMBER),
+        ("--port", "+1", "\"+1\" is not a number from 0 to 65535", NUMBER),
+        ("--max-renewals", "many", "\"many\" is not a number from 0 to 4294967295", NUMBER),
+        ("--ttl", "0", "\"0\" is not a duration of at least 1 s", DURATION),
+        ("--ttl", "1w", "\"1w\" is not a duration of at least 1 s", DURATION),
+        ("--lifetime", "", "\"\" is not a duration of at least 0 s", DURATION),
+    ];
+    for (option, value, what, advice) in table {
+        let expected = (2, String::new(), format!("waiaas-mcp: {option}: {what}\n{advice}\n"));
+        assert_eq!(ends(&["sandbox", option, value], &[]), expected);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_sandbox_says_where_everything_is_and_ends_when_it_is_told_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data_dir = directory.path().join("data").to_string_lossy().into_owned();
+    // The environment's directory may hold real tokens: it is left alone.
+    let environment = [("WAIAAS_DATA_DIR", "/nonexistent/real")];
+    let mut child = waiaas_mcp(&["sandbox", "--ttl", "5m", "--data-dir", &data_dir], &environment)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    let place: Value = serde_json::from_str(&line).expect("one JSON object");
+    assert_eq!(place["dataDir"], data_dir);
+    let token = std::fs::read_to_string(place["tokenFile"].as_str().expect("a path")).expect("a token file");
+    assert!(token.starts_with("wai_sess_"));
+    let address = place["baseUrl"].as_str().and_then(|url| url.strip_prefix("http://")).expect("a URL");
+    TcpStream::connect(address).expect("it listens");
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
+    assert!(told.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    TcpStream::connect(address).expect_err("it listens no more");
 }
 
 #[test]

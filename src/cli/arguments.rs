@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 
-use super::Failure;
+use super::{Failure, duration};
 use crate::config::{Config, SETTINGS, Setting};
 
 /// One command: the row from which parsing and help follow.
@@ -42,10 +42,19 @@ pub(super) struct Operand {
 pub(super) struct Flag {
     /// Without dashes.
     pub(super) long: &'static str,
-    /// How the help calls its value, if it has one.
-    pub(super) value: Option<&'static str>,
+    /// What its value is, if it has one.
+    pub(super) value: Option<Value>,
     /// A few words.
     pub(super) about: &'static str,
+}
+
+/// What the value of an option is. It is a whole number in the end.
+#[derive(Clone, Copy)]
+pub(super) enum Value {
+    /// A duration of at least so many seconds.
+    Duration(u64),
+    /// A number up to this one.
+    Number(u64),
 }
 
 /// What was typed after a command.
@@ -54,7 +63,7 @@ pub(super) struct Input {
     /// Options of the configuration, which beat the environment.
     pub(super) settings: Vec<(&'static Setting, OsString)>,
     /// By the option's name; the last one counts.
-    flags: BTreeMap<&'static str, OsString>,
+    flags: BTreeMap<&'static str, u64>,
     operands: Vec<OsString>,
 }
 
@@ -72,6 +81,17 @@ impl Input {
     /// Whether the option was typed.
     pub(super) fn has(&self, long: &str) -> bool {
         self.flags.contains_key(long)
+    }
+
+    /// The value of the option, in seconds if it is a duration.
+    pub(super) fn number(&self, long: &str) -> Option<u64> {
+        self.flags.get(long).copied()
+    }
+
+    /// The value of an option of the configuration, without regard to the environment.
+    pub(super) fn setting(&self, variable: &str) -> Option<&OsString> {
+        let said = self.settings.iter().rev().find(|(setting, _)| setting.variable == variable);
+        said.map(|(_, value)| value)
     }
 }
 
@@ -101,11 +121,11 @@ pub(super) fn parse(
                     let input = input.get_or_insert_with(|| Input::of(&commands[0]));
                     let flag = input.command.flags.iter().find(|flag| flag.long == long);
                     let flag = flag.ok_or_else(|| wrong(format!("there is no option --{long}")))?;
-                    let value = match flag.value {
-                        Some(_) => value(&mut parser, command)?,
-                        None => OsString::new(),
+                    let number = match flag.value {
+                        Some(kind) => kind.read(flag.long, &value(&mut parser, command)?)?,
+                        None => 0,
                     };
-                    input.flags.insert(flag.long, value);
+                    input.flags.insert(flag.long, number);
                 }
             },
             Arg::Value(word) => match &mut input {
@@ -122,6 +142,33 @@ pub(super) fn parse(
     match missing {
         Some(operand) => Err(usage(Some(input.command), format!("{} is missing", operand.name))),
         None => Ok(Parsed::Run(Input { settings, ..input })),
+    }
+}
+
+impl Value {
+    /// How the help calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Value::Duration(_) => "D",
+            Value::Number(_) => "N",
+        }
+    }
+
+    fn read(self, long: &str, typed: &OsString) -> Result<u64, Failure> {
+        let text = typed.to_str().unwrap_or_default();
+        let (number, expected, advice) = match self {
+            Value::Duration(min) => {
+                let seconds = duration::seconds(text).filter(|seconds| *seconds >= min);
+                let expected = format!("a duration of at least {min} s");
+                (seconds, expected, "Write seconds, or with a unit: 90m, 12h, 7d, 1y.".to_owned())
+            }
+            Value::Number(max) => {
+                let number = text.parse().ok().filter(|number| *number <= max && !text.starts_with('+'));
+                (number, format!("a number from 0 to {max}"), "Write a whole number.".to_owned())
+            }
+        };
+        let what = || format!("--{long}: {typed:?} is not {expected}");
+        number.ok_or_else(|| Failure { what: what(), advice })
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::arguments::Command;
+use super::arguments::{Command, Value};
 use crate::config::SETTINGS;
 
 /// The answer to `--version`.
@@ -38,7 +38,10 @@ fn of_command(command: &Command) -> String {
         let _ = if operand.required { write!(text, " {name}") } else { write!(text, " [{name}]") };
     }
     let _ = write!(text, " [OPTION]...\n\n{}\n", wrapped(command.details));
-    let rows = command.flags.iter().map(|flag| (option(flag.long, flag.value), flag.about.to_owned()));
+    let rows = command
+        .flags
+        .iter()
+        .map(|flag| (option(flag.long, flag.value.map(Value::name)), flag.about.to_owned()));
     section(&mut text, "Options", rows.collect());
     common_options(&mut text);
     text
@@ -54,7 +57,7 @@ fn common_options(text: &mut String) {
     section(text, "Common options", of_settings.chain(general).collect());
 }
 
-/// `--ttl S`
+/// `--ttl D`
 fn option(long: &str, value: Option<&str>) -> String {
     value.map_or(format!("--{long}"), |value| format!("--{long} {value}"))
 }

@@ -22,6 +22,11 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Where a command writes that goes on running.
+pub(super) fn writer() -> impl io::Write {
+    io::stdout()
+}
+
 /// Says on stderr what happened and what to do.
 pub(super) fn complain(what: &str, advice: &str) {
     let text = format!("waiaas-mcp: {what}\n{advice}\n");

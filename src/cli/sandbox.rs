@@ -3,11 +3,40 @@
 //! Its first line says, as one JSON object, where everything is. Refuses to know who stops it.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use crossbeam_channel::Receiver;
 use serde_json::Value;
 
+use super::arguments::Input;
+use super::{Failure, output, signals};
+use crate::config::Config;
 use crate::sandbox::{Options, Sandbox};
+
+/// The command: options, signals, stdout.
+pub(super) fn command(input: &Input, _config: Config) -> Result<ExitCode, Failure> {
+    let usual = Options::default();
+    let number = |long| input.number(long);
+    let options = Options {
+        // The parser has checked the bounds.
+        port: number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(usual.port),
+        ttl_s: number("ttl").or(usual.ttl_s),
+        max_renewals: number("max-renewals")
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(usual.max_renewals),
+        absolute_lifetime_s: number("lifetime").unwrap_or(usual.absolute_lifetime_s),
+        // The environment's directory holds real tokens: only the option counts.
+        data_dir: input.setting("WAIAAS_DATA_DIR").map(PathBuf::from),
+    };
+    let failure = |error: io::Error| Failure {
+        what: format!("the sandbox cannot run: {error}"),
+        advice: "Look whether the port is free and the data directory can be written.".to_owned(),
+    };
+    let stop = signals::stop_requests().map_err(failure)?;
+    run(options, &stop, &mut output::writer()).map_err(failure)?;
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Starts the sandbox, writes the line to `out`, and runs until `stop` gets a message or is closed.
 ///
