@@ -8,12 +8,14 @@ use std::process::ExitCode;
 
 use crate::config::RawConfig;
 use crate::time::{Clock as _, SystemClock};
-use arguments::{Command, Flag, Input, Parsed, Value};
+use arguments::{Command, Flag, Input, Operand, Parsed, Value};
 
 pub mod sandbox;
 pub mod signals;
 
 mod arguments;
+mod call;
+mod daemon;
 mod demo;
 mod duration;
 mod help;
@@ -37,7 +39,7 @@ const WRONG_USAGE: u8 = 2;
 const NOT_DONE: u8 = 1;
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 4] = [
+static COMMANDS: [Command; 5] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -99,6 +101,16 @@ static COMMANDS: [Command; 4] = [
         flags: &[Flag { long: "json", value: None, about: "one JSON array" }],
         keeps_problems: false,
         run: tools::run,
+    },
+    Command {
+        name: "call",
+        about: "call one tool",
+        details: "Prints the tool's result. JSON is one object with the tool's arguments, none if left out. Exits \
+                  with 1 if the result is an error.",
+        operands: &[Operand { name: "TOOL", required: true }, Operand { name: "JSON", required: false }],
+        flags: &[],
+        keeps_problems: false,
+        run: call::run,
     },
 ];
 

@@ -3,11 +3,13 @@
 #[path = "support/snapshots.rs"]
 mod snapshots;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+use waiaas_mcp::sandbox::{Options, Sandbox};
 
 /// The program with an empty environment but for these variables.
 fn waiaas_mcp(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
@@ -234,4 +236,85 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let child = waiaas_mcp(&["tools", "--json"], &[]).stdout(writer).stderr(Stdio::piped()).spawn();
     let output = child.expect("the program runs").wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+/// Somebody else may hold the write end of stdin, so that its end never comes.
+#[cfg(unix)]
+#[test]
+fn serving_ends_when_the_client_is_gone_though_stdin_is_still_open() {
+    /// What the contract allows.
+    const TIME_MAX: Duration = Duration::from_secs(10);
+    let (stdin, held_open) = std::io::pipe().expect("a pipe");
+    let mut client = Command::new("sh")
+        .args(["-c", "exec 3<&0; \"$0\" serve <&3 & wait", env!("CARGO_BIN_EXE_waiaas-mcp")])
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    let mut stdout = BufReader::new(client.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    // The server has looked at its parents once it answers.
+    (&held_open).write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n").expect("it reads");
+    stdout.read_line(&mut line).expect("a line");
+    assert!(line.contains("\"result\""), "{line}");
+    client.kill().expect("it runs");
+    client.wait().expect("it ends");
+    // Its stdout is closed by the end of the process, and by nothing else.
+    let (ended, end) = crossbeam_channel::bounded(1);
+    std::thread::spawn(move || ended.send(stdout.read_to_string(&mut line)));
+    end.recv_timeout(TIME_MAX).expect("it ends by itself").expect("the end of stdout");
+    drop(held_open);
+}
+
+#[test]
+fn a_call_prints_the_tools_result_and_ends_with_its_outcome() {
+    let sandbox = Sandbox::start(Options::default()).expect("a sandbox");
+    let url = sandbox.base_url();
+    let data_dir = sandbox.data_dir().to_str().expect("UTF-8").to_owned();
+    let call = |arguments: &[&str]| {
+        let common = ["--base-url", &url, "--data-dir", &data_dir, "--log", "error", "call"];
+        let (code, stdout, stderr) = ends(&[&common, arguments].concat(), &[]);
+        assert_eq!(stderr, "", "{arguments:?}");
+        (code, stdout)
+    };
+    let (code, balance) = call(&["get_balance", r#"{"network":"eip155:11155111"}"#]);
+    let balance: Value = serde_json::from_str(&balance).expect("JSON");
+    assert_eq!((code, &balance["network"]), (0, &Value::from("ethereum-sepolia")));
+    let (code, info) = call(&["get_wallet_info"]);
+    assert!(code == 0 && info.contains(r#""networks":["ethereum-sepolia","#), "{info}");
+    let (code, missing) =
+        call(&["get_transaction", r#"{"transaction_id":"01a20238-6332-7cad-839a-3b627b30d86b"}"#]);
+    assert!(code == 1 && missing.contains(r#""code":"TX_NOT_FOUND""#), "{missing}");
+    let (code, wrong) = call(&["get_tokens"]);
+    assert_eq!(code, 1);
+    assert!(wrong.contains("`network`: expected a string, got nothing"), "{wrong}");
+    sandbox.go_down();
+    let (code, unavailable) = call(&["get_balance"]);
+    assert!(code == 0 && unavailable.starts_with(r#"{"status":"daemon_unavailable""#), "{unavailable}");
+}
+
+#[test]
+fn a_call_that_cannot_be_meant_is_wrong_usage() {
+    const OF_CALL: &str = "Type `waiaas-mcp call --help` to see what can be typed.";
+    let table: [(&[&str], &str, &str); 4] = [
+        (&["call"], "TOOL is missing", OF_CALL),
+        (&["call", "frob"], "there is no tool \"frob\"", "Type `waiaas-mcp tools` to see the tools."),
+        (
+            &["call", "get_balance", "{network:all}"],
+            "the arguments are not JSON",
+            "Write one object in quotes, such as '{\"network\":\"all\"}'.",
+        ),
+        (
+            &["call", "send_token", "{}"],
+            "the configuration leaves send_token out",
+            "Look at WAIAAS_MCP_TOOLSETS and WAIAAS_MCP_READ_ONLY.",
+        ),
+    ];
+    for (arguments, what, advice) in table {
+        let expected = (2, String::new(), format!("waiaas-mcp: {what}\n{advice}\n"));
+        assert_eq!(ends(arguments, &[("WAIAAS_MCP_READ_ONLY", "1")]), expected, "{arguments:?}");
+    }
 }

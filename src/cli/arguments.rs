@@ -88,6 +88,11 @@ impl Input {
         self.flags.get(long).copied()
     }
 
+    /// The operand at this place.
+    pub(super) fn operand(&self, index: usize) -> Option<&OsString> {
+        self.operands.get(index)
+    }
+
     /// The value of an option of the configuration, without regard to the environment.
     pub(super) fn setting(&self, variable: &str) -> Option<&OsString> {
         let said = self.settings.iter().rev().find(|(setting, _)| setting.variable == variable);

@@ -3,25 +3,19 @@
 //! Used by the command line, for `serve` and `serve --sandbox`. Nothing here waits for the disk or the daemon
 //! before the server answers. Refuses to decide anything about sessions or messages.
 
-use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, never};
 
 use super::arguments::Input;
+use super::daemon::{self, no_thread};
 use super::{Failure, signals};
 use crate::config::{Config, RawConfig};
-use crate::http::Transport;
-use crate::http::client::Http;
 use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
-use crate::server::call::Daemon;
 use crate::server::toolbox::ToolChoice;
 use crate::server::{self, ConfigProblem, Settings};
-use crate::session::shared::SharedSession;
-use crate::session::worker::Worker;
 use crate::time::{Clock as _, SystemClock};
 
 /// The name under which the sandbox presents itself, so that nobody takes it for a wallet with money.
@@ -52,26 +46,15 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
 }
 
 fn serve(config: Config, name: Option<&str>, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
-    let clock = Arc::new(SystemClock::start());
-    let (session, nudges) = SharedSession::new(clock);
-    let transport: Arc<dyn Transport> = Arc::new(Http::new(config.base_url));
     // With a wrong configuration nothing is read and nobody is asked: every call explains what is wrong.
-    let worker = match config.problems.first() {
-        Some(_) => None,
-        None => {
-            let worker =
-                Worker::spawn(config.token_place, Arc::clone(&transport), Arc::clone(&session), nudges);
-            Some(worker.map_err(|error| no_thread(&error))?)
+    let (daemon, worker) = match config.problems.first() {
+        Some(problem) => {
+            (Err(ConfigProblem { message: problem.what.clone(), hint: problem.advice.clone() }), None)
         }
-    };
-    let daemon = match config.problems.first() {
-        Some(problem) => Err(ConfigProblem { message: problem.what.clone(), hint: problem.advice.clone() }),
-        None => Ok(Daemon {
-            transport,
-            session,
-            wallet_id: config.wallet_id,
-            call_time_max: config.call_time_max,
-        }),
+        None => {
+            let (daemon, worker) = daemon::connect(&config)?;
+            (Ok(daemon), Some(worker))
+        }
     };
     let name = match (name, &config.wallet_name) {
         (Some(name), _) => name.to_owned(),
@@ -90,11 +73,4 @@ fn serve(config: Config, name: Option<&str>, stop: &Receiver<()>) -> Result<Exit
         worker.shut_down();
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn no_thread(error: &io::Error) -> Failure {
-    Failure {
-        what: format!("the operating system gives no thread: {error}"),
-        advice: "Look at the limit of processes of this user (`ulimit -u`).".to_owned(),
-    }
 }
