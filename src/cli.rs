@@ -32,6 +32,12 @@ pub struct Failure {
     pub advice: String,
 }
 
+/// What this program is, in one line.
+const ABOUT: &str = env!("CARGO_PKG_DESCRIPTION");
+
+/// The answer to `--version`.
+const VERSION: &str = concat!("waiaas-mcp ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// Exit code of wrong usage and of a wrong configuration.
 const WRONG_USAGE: u8 = 2;
 
@@ -120,7 +126,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Parsed::Help(command)) => {
             finish(output::print(&help::text(&COMMANDS, command)).map(|()| ExitCode::SUCCESS))
         }
-        Ok(Parsed::Version) => finish(output::print(help::VERSION).map(|()| ExitCode::SUCCESS)),
+        Ok(Parsed::Version) => finish(output::print(VERSION).map(|()| ExitCode::SUCCESS)),
         Ok(Parsed::Run(input)) => run_command(&input),
         Err(failure) => {
             output::complain(&failure.what, &failure.advice);

@@ -4,11 +4,9 @@
 
 use std::fmt::Write as _;
 
+use super::ABOUT;
 use super::arguments::{Command, Value};
 use crate::config::SETTINGS;
-
-/// The answer to `--version`.
-pub(super) const VERSION: &str = concat!("waiaas-mcp ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The answer to `--help`: of one command, or the overview.
 pub(super) fn text(commands: &[Command], command: Option<&Command>) -> String {
@@ -19,7 +17,7 @@ pub(super) fn text(commands: &[Command], command: Option<&Command>) -> String {
 }
 
 fn overview(commands: &[Command]) -> String {
-    let mut text = format!("{}\n\nUsage: waiaas-mcp [COMMAND] [OPTION]...\n", env!("CARGO_PKG_DESCRIPTION"));
+    let mut text = format!("{ABOUT}\n\nUsage: waiaas-mcp [COMMAND] [OPTION]...\n");
     let rows = commands.iter().map(|command| (command.name.to_owned(), command.about.to_owned()));
     section(&mut text, "Commands", rows.collect());
     if let Some(first) = commands.first() {
