@@ -18,9 +18,10 @@ mod calldata;
 mod chain;
 mod clock;
 mod control;
+mod core;
 mod digests;
+mod directory;
 mod faults;
-mod files;
 mod http;
 mod ids;
 mod json;
@@ -31,27 +32,15 @@ mod rates;
 mod refusals;
 mod routes;
 mod tally;
+mod token_file;
 mod tokens;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
-use parking_lot::Mutex;
-
-use chain::Chain;
-use clock::Clock;
-use control::Command;
+use self::core::Core;
 use digests::{hex, sha256};
-use files::DataDir;
-use http::{Request, Response};
-use ids::{Ids, random_bits};
-use ledger::{Ledger, Terms};
-use listener::{Listener, Service, StopSignal};
-use refusals::Refusal;
-use routes::Daemon;
 
 pub use faults::{Fault, FaultKind};
 pub use rates::RateLimits;
@@ -153,26 +142,7 @@ pub struct Sandbox {
     master_password: String,
     token_file: PathBuf,
     first: IssuedSession,
-    /// Dropped last: the temporary directory goes when nobody can write to it any more.
-    _data_dir: Arc<DataDir>,
 }
-
-/// Everything the connections share.
-struct Core {
-    clock: Clock,
-    daemon: Mutex<Daemon>,
-    faults: Mutex<faults::Faults>,
-    data_dir: Arc<DataDir>,
-    port: Mutex<u16>,
-    /// None while it is down.
-    listener: Mutex<Option<Listener>>,
-    /// An outage that was asked for over HTTP and ends by itself.
-    outage: Mutex<Option<JoinHandle<()>>>,
-    stop: StopSignal,
-}
-
-/// What the listener calls. It must not keep the core alive, because the core owns the listener.
-struct Weak(std::sync::Weak<Core>);
 
 impl Sandbox {
     /// Starts to listen on 127.0.0.1, opens the first session and writes its token to `DATA_DIR/mcp-token`.
@@ -180,45 +150,21 @@ impl Sandbox {
     /// # Errors
     /// If the port is taken or the data directory cannot be written.
     pub fn start(options: Options) -> io::Result<Sandbox> {
-        let data_dir = Arc::new(DataDir::open(options.data_dir)?);
-        let clock = Clock::default();
-        let now = clock.now();
-        let mut ids = Ids::seeded(random_bits());
-        let master_password = format!("sandbox-{:016x}", ids.bits());
-        let daemon = Daemon {
-            ledger: Ledger::new(ids.secret()),
-            chain: Chain::new(&mut ids, now),
-            master_password: master_password.clone(),
-            ids,
-            tally: Tally::default(),
-            started: now,
-            base_url: String::new(),
-            data_dir: data_dir.path().display().to_string(),
-        };
-        let core = Arc::new(Core {
-            clock,
-            daemon: Mutex::new(daemon),
-            faults: Mutex::default(),
-            data_dir: Arc::clone(&data_dir),
-            port: Mutex::new(options.port),
-            listener: Mutex::new(None),
-            outage: Mutex::new(None),
-            stop: StopSignal::default(),
-        });
-        let limits = SessionLimits {
+        let core = Core::new(options.port, options.data_dir)?;
+        let first = core.new_session(SessionLimits {
             ttl_s: options.ttl_s,
             max_renewals: options.max_renewals,
             absolute_lifetime_s: options.absolute_lifetime_s,
             wallet_ids: Vec::new(),
-        };
-        let first = core.new_session(limits);
-        let token_file = data_dir.path().join("mcp-token");
-        files::replace(&token_file, &first.token, 0o600)?;
+        });
+        let token_file = core.token_file();
+        token_file::replace(&token_file, &first.token, 0o600)?;
         // Listening comes last: whoever can reach the sandbox finds everything in its place.
-        listen(&core)?;
-        let base_url = format!("http://127.0.0.1:{}", *core.port.lock());
-        core.daemon.lock().base_url.clone_from(&base_url);
-        Ok(Sandbox { core, base_url, master_password, token_file, first, _data_dir: data_dir })
+        core.listen()?;
+        let daemon = core.daemon.lock();
+        let (base_url, master_password) = (daemon.base_url.clone(), daemon.master_password.clone());
+        drop(daemon);
+        Ok(Sandbox { core, base_url, master_password, token_file, first })
     }
 
     /// Where it listens, without a slash at the end.
@@ -228,7 +174,7 @@ impl Sandbox {
 
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
-        self.core.data_dir.path()
+        self.core.data_dir()
     }
 
     /// The token file of the first session.
@@ -286,7 +232,7 @@ impl Sandbox {
     /// # Errors
     /// If somebody else has taken the port meanwhile.
     pub fn come_back(&self) -> io::Result<()> {
-        listen(&self.core)
+        self.core.listen()
     }
 
     /// Opens a session as the operator would.
@@ -315,7 +261,7 @@ impl Sandbox {
     /// # Errors
     /// If the file cannot be written.
     pub fn replace_token_file(&self, token: &str) -> io::Result<()> {
-        files::replace(&self.token_file, token, 0o644)
+        token_file::replace(&self.token_file, token, 0o644)
     }
 
     /// What the sandbox knows now.
@@ -329,189 +275,6 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.core.stop.stop();
-        if let Some(outage) = self.core.outage.lock().take() {
-            let _ = outage.join();
-        }
-        self.core.go_down();
-    }
-}
-
-fn listen(core: &Arc<Core>) -> io::Result<()> {
-    let mut listener = core.listener.lock();
-    if listener.is_some() {
-        return Ok(());
-    }
-    let mut port = core.port.lock();
-    let started = Listener::start(*port, Arc::new(Weak(Arc::downgrade(core))))?;
-    *port = started.port();
-    *listener = Some(started);
-    Ok(())
-}
-
-impl Core {
-    fn go_down(&self) {
-        // Taken out first: connections that end now must not find the lock held.
-        let listener = self.listener.lock().take();
-        drop(listener);
-    }
-
-    fn new_session(&self, limits: SessionLimits) -> IssuedSession {
-        let wallets = if limits.wallet_ids.is_empty() {
-            vec![chain::TRADING_BOT.to_owned()]
-        } else {
-            limits.wallet_ids
-        };
-        let terms = Terms {
-            wallets,
-            ttl_s: limits.ttl_s,
-            max_renewals: limits.max_renewals,
-            absolute_lifetime_s: limits.absolute_lifetime_s,
-            source: "api",
-        };
-        let now = self.clock.now();
-        let mut daemon = self.daemon.lock();
-        let Daemon { ledger, ids, .. } = &mut *daemon;
-        let issued = ledger.create(terms, ids, now);
-        IssuedSession { id: ledger.sessions[issued.session].id.clone(), token: issued.token }
-    }
-
-    fn snapshot(&self) -> LedgerSnapshot {
-        let daemon = self.daemon.lock();
-        let sessions = daemon.ledger.sessions.iter().map(|session| SessionSnapshot {
-            id: session.id.clone(),
-            wallet_ids: session.terms.wallets.clone(),
-            renewal_count: session.renewal_count,
-            issued_at: session.issued_at,
-            expires_at: session.expires_at,
-            revoked: session.revoked,
-            deleted: session.deleted,
-            newest_token_hash: hex(&session.token_hash),
-        });
-        LedgerSnapshot { sessions: sessions.collect(), tally: daemon.tally.clone() }
-    }
-
-    fn respond(self: &Arc<Core>, request: &Request) -> Response {
-        if request.path.starts_with("/sandbox/") {
-            return self.control(request);
-        }
-        let now = self.clock.now();
-        let reply = self.daemon.lock().answer(request, now);
-        match reply.token_file {
-            Some((wallet_id, token)) => {
-                match files::write_as_daemon(self.data_dir.path(), &wallet_id, &token) {
-                    Ok(()) => reply.response,
-                    Err(error) => {
-                        let refusal = Refusal::new("INTERNAL_ERROR").saying(format!("token file: {error}"));
-                        Response::json(refusal.status(), refusal.body("").text())
-                    }
-                }
-            }
-            None => reply.response,
-        }
-    }
-
-    /// The two routes of the sandbox's own. No limit, no fault and no kill switch touches them.
-    fn control(self: &Arc<Core>, request: &Request) -> Response {
-        let wrong = |status, message: &str| Response::text(status, "text/plain", message);
-        if request.header("x-master-password") != Some(&self.daemon.lock().master_password) {
-            return wrong(401, "the header X-Master-Password is missing or wrong");
-        }
-        match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/sandbox/ledger") => Response::json(200, control::shown(&self.snapshot()).text()),
-            ("POST", "/sandbox/control") => {
-                let body = request.json().map_err(|_| "the body is not JSON".to_owned());
-                match body.and_then(|body| control::commands(&body)) {
-                    Ok(commands) => self.carry_out(commands),
-                    Err(message) => wrong(400, &message),
-                }
-            }
-            _ => wrong(404, "there are GET /sandbox/ledger and POST /sandbox/control"),
-        }
-    }
-
-    fn carry_out(self: &Arc<Core>, commands: Vec<Command>) -> Response {
-        use json::{Json, object};
-        let mut answer = object! { "ok": true };
-        for command in commands {
-            let now = self.clock.now();
-            let done = match command {
-                Command::Inject(fault) => {
-                    self.faults.lock().inject(fault);
-                    Ok(())
-                }
-                Command::Heal => {
-                    self.faults.lock().heal();
-                    Ok(())
-                }
-                Command::SetClockOffset(offset_s) => {
-                    self.clock.set_offset_s(offset_s);
-                    Ok(())
-                }
-                Command::GoDown(for_ms) => self.go_down_for(Duration::from_millis(for_ms)),
-                Command::NewSession(limits) => {
-                    let issued = self.new_session(limits);
-                    answer = answer.with("newSession", object! { "id": issued.id, "token": issued.token });
-                    Ok(())
-                }
-                Command::Revoke(id) => self.daemon.lock().ledger.revoke(&id).map(drop).map_err(refused),
-                Command::ReplaceTokenFile(token) => {
-                    files::replace(&self.data_dir.path().join("mcp-token"), &token, 0o644)
-                }
-                Command::SetRateLimits(limits) => {
-                    self.daemon.lock().ledger.limits = limits;
-                    Ok(())
-                }
-                Command::KillSwitch => self.daemon.lock().lock(now).map_err(refused),
-                Command::Recover => self.daemon.lock().recover().map_err(refused),
-            };
-            if let Err(error) = done {
-                return Response::text(409, "text/plain", &error.to_string());
-            }
-        }
-        Response::json(200, answer.text())
-    }
-
-    /// Goes down after this answer and comes back by itself.
-    fn go_down_for(self: &Arc<Core>, duration: Duration) -> io::Result<()> {
-        /// Long enough for the answer to leave first.
-        const ANSWER_TIME: Duration = Duration::from_millis(50);
-        let mut outage = self.outage.lock();
-        if outage.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            return Err(io::Error::other("it is going down already"));
-        }
-        let core = Arc::clone(self);
-        let thread = Builder::new().name("sandbox-outage".into()).spawn(move || {
-            if core.stop.wait(ANSWER_TIME) {
-                return;
-            }
-            core.go_down();
-            if !core.stop.wait(duration) {
-                // If the port is gone, the outage is for good, and whoever asked for it finds out.
-                let _ = listen(&core);
-            }
-        })?;
-        *outage = Some(thread);
-        Ok(())
-    }
-}
-
-fn refused(refusal: Refusal) -> io::Error {
-    io::Error::other(refusal.code)
-}
-
-impl Service for Weak {
-    fn fault(&self, request: &Request) -> Option<Fault> {
-        if request.path.starts_with("/sandbox/") {
-            return None;
-        }
-        self.0.upgrade()?.faults.lock().take(request)
-    }
-
-    fn answer(&self, request: &Request) -> Response {
-        match self.0.upgrade() {
-            Some(core) => core.respond(request),
-            None => Response::text(503, "text/plain", ""),
-        }
+        self.core.stop();
     }
 }
