@@ -50,6 +50,10 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for an event while there is no deadline. Nothing depends on it: it only has to be some time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(3600);
 
+/// Longest wait for a client that reads nothing while its answers fill the queue and the pipe. It may have closed its
+/// side meanwhile, which cannot be seen behind the requests that it sent before.
+const STALL_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// What a server is made of.
 pub struct Settings {
     /// `serverInfo.name`.
@@ -194,7 +198,7 @@ impl Server {
                     Ok(()) => return Event::StopRequested,
                     Err(_) => self.stop = never(),
                 },
-                default(self.patience()) => {
+                default(self.time_left(IDLE_TIME_MAX)) => {
                     if self.drain_until.is_some() {
                         return Event::DrainTimeOver;
                     }
@@ -203,9 +207,9 @@ impl Server {
         }
     }
 
-    /// How long the next event may take to come.
-    fn patience(&self) -> Duration {
-        self.drain_until.map_or(IDLE_TIME_MAX, |until| until.saturating_sub(self.clock.now().mono))
+    /// What is left of the time to drain; without a client that has left, `otherwise`.
+    fn time_left(&self, otherwise: Duration) -> Duration {
+        self.drain_until.map_or(otherwise, |until| until.saturating_sub(self.clock.now().mono))
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -365,8 +369,7 @@ impl Server {
                     self.begin_to_end(ServerEnd::Stopped);
                     self.closed = true;
                 }
-                // The time to drain is over, or nobody has read for longer than anybody would wait.
-                default(self.patience()) => self.closed = true,
+                default(self.time_left(STALL_TIME_MAX)) => self.closed = true,
             },
         }
     }

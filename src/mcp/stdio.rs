@@ -17,7 +17,7 @@ use crate::log::{self, Area, Foreign, Level};
 const INCOMING_MAX: usize = 256;
 
 /// Messages waiting to be written. It fills only when the client does not read.
-const OUTGOING_MAX: usize = 1024;
+const OUTGOING_MAX: usize = 256;
 
 /// Messages are gathered up to this many bytes before they are written, if more are waiting at that moment. As
 /// large as a pipe's own buffer: a larger write would be cut in pieces anyway.
