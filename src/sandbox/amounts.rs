@@ -1,4 +1,5 @@
-//! Amounts as decimal strings in the smallest unit, and as people write them.
+//! Amounts as decimal strings in the smallest unit, and as people write them. Never a floating-point number: an amount
+//! may have any number of digits.
 
 /// Whether the text is an amount in the smallest unit.
 pub(super) fn is_amount(text: &str) -> bool {

@@ -1,4 +1,5 @@
-//! Rate limits: how many requests a sliding minute holds.
+//! Rate limits: how many requests a sliding minute holds. Knows neither sessions nor routes; the ledger keeps one window
+//! for each bucket.
 
 use std::collections::VecDeque;
 

@@ -225,11 +225,22 @@ fn find(method: &str, path: &[&str]) -> Option<(Needs, Handler)> {
         ("GET", ["wallets", _, "actions"]) => (Session, actions::list),
         ("POST", ["wallets", _, "userop", "build"]) => (Session, smart_account::build),
         ("POST", ["wallets", _, "userop", "sign"]) => (Session, smart_account::sign),
-        ("GET", ["wallets", _, "hyperliquid", ..]) => (Session, venues::hyperliquid_account),
-        ("GET", ["wallets", _, "polymarket", _]) => (Session, venues::polymarket_account),
+        (
+            "GET",
+            ["wallets", _, "hyperliquid", "positions" | "orders" | "account" | "fills" | "sub-accounts"]
+            | ["wallets", _, "hyperliquid", "spot", "balances"]
+            | ["wallets", _, "hyperliquid", "sub-accounts", _, "positions"],
+        ) => (Session, venues::hyperliquid_account),
+        ("GET", ["wallets", _, "polymarket", "positions" | "orders" | "balance" | "pnl"]) => {
+            (Session, venues::polymarket_account)
+        }
         ("POST", ["wallets", _, "polymarket", "setup"]) => (Session, venues::polymarket_setup),
-        ("GET", ["hyperliquid", ..]) => (Session, venues::hyperliquid_market),
-        ("GET", ["polymarket", ..]) => (Session, venues::polymarket_market),
+        ("GET", ["hyperliquid", "markets" | "funding-rates"] | ["hyperliquid", "spot", "markets"]) => {
+            (Session, venues::hyperliquid_market)
+        }
+        ("GET", ["polymarket", "markets" | "events"] | ["polymarket", "markets", _]) => {
+            (Session, venues::polymarket_market)
+        }
 
         ("GET", ["wallet", "address"]) => (Session, wallets::address),
         ("GET", ["wallet", "balance"]) => (Session, assets::balance),

@@ -1,4 +1,5 @@
-//! What the sandbox has seen: counters that tests look at.
+//! What the sandbox has seen: counters that tests look at. They are kept apart from the ledger because nothing may be
+//! decided by them.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,4 +1,5 @@
 //! What the daemon says of itself: health, nonce, skills, connect-info, policies.
+//! The texts are the sandbox's own.
 
 use super::super::chain::{TRADING_BOT, Wallet};
 use super::super::digests::{hex, sha256};

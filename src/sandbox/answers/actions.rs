@@ -1,4 +1,5 @@
 //! Actions: the providers as the daemon ships them, carried out on paper.
+//! Parameters are checked against the schema of the action, so that a client learns what it got wrong.
 
 use std::sync::OnceLock;
 

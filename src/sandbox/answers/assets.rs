@@ -1,4 +1,5 @@
 //! What wallets own: balances, assets, positions, and the registered tokens.
+//! Balances come from the chain; prices are unknown here, so nothing is worth anything in money.
 
 use super::super::amounts::formatted;
 use super::super::chain::Wallet;

@@ -1,4 +1,5 @@
 //! Who an agent is and what it signs: ERC-8004, ERC-8128, and paid requests (x402).
+//! Nothing is looked up on a chain and nothing is fetched.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
 //! NFTs: three of them on the first network of an EVM wallet.
+//! Enough for a second page, a collection and a token that is not there.
 
 use super::super::chain::Wallet;
 use super::super::json::{Json, object};

@@ -1,4 +1,4 @@
-//! The bodies of transactions: what is asked for, checked as the daemon checks it.
+//! The bodies of transactions, for sending, simulating and building alike: what is asked for, checked as the daemon checks it.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
 //! Sending and simulating: what a policy says to it, and what becomes of it.
+//! Decides the course at once; the chain lets it run by the clock.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
 //! User operations of smart accounts: built, kept for ten minutes, signed once.
+//! What the real build route loses (data of a batch) is lost here too.
 
 use serde_json::Value;
 

@@ -48,7 +48,6 @@ pub(in super::super) fn hyperliquid_account(daemon: &mut Daemon, call: &Call<'_>
         ["spot", "balances"] => object! {
             "balances": vec![object! { "coin": "USDC", "token": 0_i64, "total": "500.0", "hold": "0.0" }],
         },
-        ["sub-accounts"] => object! { "subAccounts": none() },
         ["sub-accounts", address, "positions"] => {
             if !address.starts_with("0x") || address.len() != 42 {
                 return Err(Refusal::issues(vec![issue(
@@ -59,7 +58,8 @@ pub(in super::super) fn hyperliquid_account(daemon: &mut Daemon, call: &Call<'_>
             }
             object! { "positions": none() }
         }
-        _ => return Err(not_found()),
+        // The table of routes lets only the list of sub-accounts through besides.
+        _ => object! { "subAccounts": none() },
     };
     Ok(Answer::ok(&answer))
 }
@@ -69,11 +69,6 @@ fn position() -> Json {
         "coin": "ETH", "szi": "0.1", "entryPx": "2500.0", "positionValue": "250.0", "unrealizedPnl": "0.0",
         "leverage": object! { "type": "cross", "value": 5_i64 }, "liquidationPx": Json::Null, "marginUsed": "50.0",
     }
-}
-
-/// A route of a venue that there is not: an ordinary error, as a route under a known prefix has it.
-fn not_found() -> Refusal {
-    Refusal::new("ACTION_NOT_FOUND").saying("Not found")
 }
 
 /// GET /v1/hyperliquid/…
@@ -98,10 +93,10 @@ pub(in super::super) fn hyperliquid_market(daemon: &mut Daemon, call: &Call<'_>)
             };
             object! { "rates": vec![rate(1), rate(0)] }
         }
-        ["spot", "markets"] => object! {
+        // Only the spot markets are left.
+        _ => object! {
             "markets": vec![object! { "name": "PURR/USDC", "index": 0_i64, "szDecimals": 0_i64, "midPrice": "0.2" }],
         },
-        _ => return Err(not_found()),
     };
     Ok(Answer::ok(&answer))
 }
@@ -114,11 +109,11 @@ pub(in super::super) fn polymarket_account(daemon: &mut Daemon, call: &Call<'_>)
         "positions" => object! { "positions": none() },
         "orders" => object! { "orders": none() },
         "balance" => object! { "walletId": &wallet.id, "positions": none(), "tokenCount": 0_i64 },
-        "pnl" => object! {
+        // Only profit and loss is left.
+        _ => object! {
             "walletId": &wallet.id,
             "pnl": object! { "totalUnrealized": "0", "totalRealized": "0", "byPosition": none() },
         },
-        _ => return Err(not_found()),
     };
     Ok(Answer::ok(&answer))
 }
@@ -157,14 +152,14 @@ pub(in super::super) fn polymarket_market(_: &mut Daemon, call: &Call<'_>) -> Ou
             Some(question) => object! { "market": market(question) },
             None => object! { "market": Json::Null },
         },
-        ["events"] => {
+        // Only the events are left.
+        _ => {
             let found = QUESTIONS.iter().filter(|(.., of)| category.is_none_or(|category| category == *of));
             let event = |question: &(&str, &str, &str)| {
                 object! { "id": question.2, "title": question.1, "category": question.2, "markets": vec![market(question)] }
             };
             object! { "events": found.map(event).collect::<Vec<_>>() }
         }
-        _ => return Err(not_found()),
     };
     Ok(Answer::ok(&answer))
 }

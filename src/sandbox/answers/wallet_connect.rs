@@ -1,4 +1,5 @@
 //! WalletConnect: the owner's app pairs by itself a few seconds after it was asked.
+//! No relay is spoken to.
 
 use super::super::chain::{Pairing, Wallet};
 use super::super::digests::{hex, keccak256};

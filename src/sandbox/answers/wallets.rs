@@ -1,4 +1,5 @@
 //! Wallets: which one a request is about, and what they are.
+//! The rule of the wallet id (body, query, the only one) and that of the network live here and nowhere else.
 
 use serde_json::Value;
 
