@@ -145,16 +145,23 @@ impl RawConfig {
         let read = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
         let in_home =
             || Some(std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?.join(".waiaas"));
+        // Without HOME the system's user database is asked, which is slow and needless where a directory is said.
+        if read("WAIAAS_DATA_DIR").is_some() {
+            return RawConfig::new(None).with_environment(read);
+        }
         let in_xdg = read("XDG_DATA_HOME").map(|home| PathBuf::from(home).join("waiaas"));
         // A relative path is invalid there and to be ignored (XDG Base Directory Specification).
         let in_xdg = in_xdg.filter(|directory| directory.is_absolute() && directory.is_dir());
-        let mut raw = RawConfig::new(in_xdg.or_else(in_home));
+        RawConfig::new(in_xdg.or_else(in_home)).with_environment(read)
+    }
+
+    fn with_environment(mut self, read: impl Fn(&'static str) -> Option<OsString>) -> RawConfig {
         for setting in &SETTINGS {
             if let Some(value) = read(setting.variable) {
-                raw.say(setting, setting.variable.to_owned(), value);
+                self.say(setting, setting.variable.to_owned(), value);
             }
         }
-        raw
+        self
     }
 
     /// An option beats the environment.

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TrySendError, never, select};
+use crossbeam_channel::{Receiver, never};
 
 use crate::json::Object;
 use crate::mcp::era::{self, Era};
@@ -18,7 +18,7 @@ use crate::mcp::error::{ErrorCode, ErrorObject};
 use crate::mcp::in_flight::InFlight;
 use crate::mcp::lifecycle::Lifecycle;
 use crate::mcp::message::{Incoming, Malformed, Message, Outgoing, Request, RequestId};
-use crate::mcp::stdio::Connection;
+use crate::mcp::stdio::{Connection, Heard};
 use crate::mcp::subscriptions::Subscriptions;
 use crate::mcp::types::{CallToolResult, Implementation};
 use crate::session::shared::Change;
@@ -44,15 +44,12 @@ use toolbox::{ToolChoice, Toolbox};
 /// How long calls in flight may go on once stdin has ended or the program was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How long the last answers may take to be written. A client that has stopped reading is not waited for longer.
-const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long everything else waits for the first message. A client writes it right after it has started the program;
+/// one that takes its time finds the session at work.
+const FIRST_MESSAGE_WAIT: Duration = Duration::from_millis(20);
 
 /// Longest wait for an event while there is no deadline. Nothing depends on it: it only has to be some time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(3600);
-
-/// Longest wait for a client that reads nothing while its answers fill the queue and the pipe. It may have closed its
-/// side meanwhile, which cannot be seen behind the requests that it sent before.
-const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// What a server is made of.
 pub struct Settings {
@@ -105,7 +102,6 @@ enum Event {
 /// All state of a connection.
 struct Server {
     connection: Connection,
-    stop: Receiver<()>,
     session_changes: Receiver<Change>,
     clock: SystemClock,
     /// Until when calls in flight are waited for, on the monotonic clock; `None` while the client is there.
@@ -133,20 +129,26 @@ struct Pending {
     batch: Option<BatchId>,
 }
 
-/// Serves `connection` until its input ends or something comes on `stop`. Calls in flight get two more seconds; a
+/// Serves `connection` until its input ends or the program is asked to stop. Calls in flight get two more seconds; a
 /// renewal in flight is the caller's to wait for.
-pub fn run(connection: Connection, settings: Settings, stop: Receiver<()>) -> ServerEnd {
-    let mut server = Server::new(connection, settings, stop);
+///
+/// `begin` starts whatever else is to run. It is called once, after the first message, which is usually there already
+/// and which a client is waiting for.
+pub fn run(connection: Connection, settings: Settings, begin: impl FnOnce(&mut Connection)) -> ServerEnd {
+    let mut server = Server::new(connection, settings);
+    if let Some(event) = server.hear(FIRST_MESSAGE_WAIT) {
+        server.handle_event(event);
+    }
+    begin(&mut server.connection);
     while !server.is_done() {
         let event = server.next_event();
         server.handle_event(event);
     }
-    server.connection.close(FLUSH_TIME_MAX);
     server.end.unwrap_or(ServerEnd::OutputClosed)
 }
 
 impl Server {
-    fn new(connection: Connection, settings: Settings, stop: Receiver<()>) -> Server {
+    fn new(connection: Connection, settings: Settings) -> Server {
         let toolbox = Toolbox::new(settings.tools, settings.wallet_name.as_deref());
         let daemon = settings.daemon.map(Arc::new);
         let implementation = Implementation {
@@ -155,9 +157,13 @@ impl Server {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         Server {
-            connection,
-            stop,
-            session_changes: daemon.as_ref().map_or_else(|_| never(), |daemon| daemon.session.changes()),
+            session_changes: daemon.as_ref().map_or_else(
+                |_| never(),
+                |daemon| {
+                    let waker = connection.waker();
+                    daemon.session.changes(move || waker.wake())
+                },
+            ),
             clock: SystemClock::start(),
             drain_until: None,
             end: None,
@@ -169,7 +175,8 @@ impl Server {
             subscriptions: Subscriptions::default(),
             in_flight: InFlight::new(),
             batches: Batches::default(),
-            calls: CallPool::new(),
+            calls: CallPool::new(connection.waker()),
+            connection,
         }
     }
 
@@ -177,33 +184,31 @@ impl Server {
         self.closed || (self.end.is_some() && self.in_flight.is_empty())
     }
 
-    /// Waits for the next thing to happen. A source that has ended is never asked again.
+    /// Waits for the next thing to happen. Whoever puts something into a queue wakes the connection afterwards.
     fn next_event(&mut self) -> Event {
         loop {
-            select! {
-                recv(self.connection.receiver) -> incoming => match incoming {
-                    Ok(incoming) => return Event::Incoming(incoming),
-                    Err(_) => return Event::InputEnded,
-                },
-                recv(self.calls.finished()) -> finished => match finished {
-                    Ok(finished) => return Event::CallFinished(finished),
-                    // The pool holds a sender itself.
-                    Err(_) => continue,
-                },
-                recv(self.session_changes) -> change => match change {
-                    Ok(change) => return Event::SessionChanged(change),
-                    Err(_) => self.session_changes = never(),
-                },
-                recv(self.stop) -> stop => match stop {
-                    Ok(()) => return Event::StopRequested,
-                    Err(_) => self.stop = never(),
-                },
-                default(self.time_left(IDLE_TIME_MAX)) => {
-                    if self.drain_until.is_some() {
-                        return Event::DrainTimeOver;
-                    }
-                }
+            if let Ok(finished) = self.calls.finished().try_recv() {
+                return Event::CallFinished(finished);
             }
+            if let Ok(change) = self.session_changes.try_recv() {
+                return Event::SessionChanged(change);
+            }
+            if let Some(event) = self.hear(self.time_left(IDLE_TIME_MAX)) {
+                return event;
+            }
+            if self.time_left(IDLE_TIME_MAX).is_zero() {
+                return Event::DrainTimeOver;
+            }
+        }
+    }
+
+    /// Waits for the client or for a waker.
+    fn hear(&mut self, time_max: Duration) -> Option<Event> {
+        match self.connection.next(time_max) {
+            Heard::Incoming(incoming) => Some(Event::Incoming(incoming)),
+            Heard::InputEnded => Some(Event::InputEnded),
+            Heard::StopRequested => Some(Event::StopRequested),
+            Heard::Nothing | Heard::Woken => None,
         }
     }
 
@@ -333,7 +338,7 @@ impl Server {
             self.drain_until = Some(self.clock.now().mono.saturating_add(DRAIN_TIME_MAX));
         }
         self.end = Some(end);
-        self.connection.receiver = never();
+        self.connection.end_input();
         self.session_changes = never();
     }
 
@@ -357,20 +362,10 @@ impl Server {
         }
     }
 
-    /// Hands a message to the writer. Waits while the client does not read, which slows a client that floods, but not
-    /// when the program shall end.
+    /// Writes a message. Waits while the client does not read, which slows a client that floods.
     fn send(&mut self, message: Outgoing) {
-        match self.connection.sender.try_send(message) {
-            Ok(()) => {}
-            Err(TrySendError::Disconnected(_)) => self.closed = true,
-            Err(TrySendError::Full(message)) => select! {
-                send(self.connection.sender, message) -> sent => self.closed |= sent.is_err(),
-                recv(self.stop) -> _ => {
-                    self.begin_to_end(ServerEnd::Stopped);
-                    self.closed = true;
-                }
-                default(self.time_left(STALL_TIME_MAX)) => self.closed = true,
-            },
+        if !self.closed {
+            self.closed = !self.connection.send(&message);
         }
     }
 }

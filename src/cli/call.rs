@@ -25,7 +25,8 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(WRONG_USAGE));
         }
     };
-    let (daemon, worker) = daemon::connect(&config)?;
+    let (daemon, keeper) = daemon::connect(&config);
+    let worker = keeper.start()?;
     let result = Task::of(spec, arguments.as_deref(), &daemon).run(&daemon, &Cancelled::default());
     worker.shut_down();
     output::print(&format!("{}\n", result.text))?;

@@ -3,19 +3,19 @@
 //! Used by the command line, for `serve` and `serve --sandbox`. Nothing here waits for the disk or the daemon
 //! before the server answers. Refuses to decide anything about sessions or messages.
 
+use std::io;
 use std::process::ExitCode;
 
-use crossbeam_channel::{Receiver, never};
-
+use super::Failure;
 use super::arguments::Input;
-use super::daemon::{self, no_thread};
-use super::{Failure, signals};
+use super::daemon::{self, Keeper};
+use super::signals::{self, Parents};
 use crate::config::{Config, RawConfig};
 use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
 use crate::server::toolbox::ToolChoice;
-use crate::server::{self, ConfigProblem, Settings};
+use crate::server::{self, ConfigProblem, Settings, call_pool};
 use crate::time::{Clock as _, SystemClock};
 
 /// The name under which the sandbox presents itself, so that nobody takes it for a wallet with money.
@@ -25,14 +25,9 @@ const SANDBOX_NAME: &str = "waiaas-sandbox";
 const UNNAMED: &str = "waiaas-wallet";
 
 pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
-    // Signals that come from here on end the program in order.
-    let stop = signals::stop_requests().unwrap_or_else(|error| {
-        let detail = error.to_string();
-        log::event(Area::Server, Level::Warn, "signals.unavailable", &[("error", &log::Foreign(&detail))]);
-        never()
-    });
+    call_pool::log_panics_by_place();
     if !input.has("sandbox") {
-        return serve(config, None, &stop);
+        return serve(config, None);
     }
     let sandbox = Sandbox::start(sandbox::Options::default()).map_err(|error| Failure {
         what: format!("the sandbox cannot be started: {error}"),
@@ -42,18 +37,26 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     raw.say_variable("WAIAAS_BASE_URL", sandbox.base_url());
     raw.say_variable("WAIAAS_DATA_DIR", sandbox.data_dir());
     let config = Config { log_level: config.log_level, ..raw.resolve(SystemClock::start().now().wall) };
-    serve(config, Some(SANDBOX_NAME), &stop)
+    serve(config, Some(SANDBOX_NAME))
 }
 
-fn serve(config: Config, name: Option<&str>, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
+fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
+    // Before the first answer, because the client may be gone right after it.
+    let parent = Parents::parent_now();
+    let connection = Connection::stdio().map_err(|error| no_stdio(&error))?;
+    // Signals that come from here on end the program in order.
+    if let Err(error) = signals::stop_on_signals(&connection.waker()) {
+        let detail = error.to_string();
+        log::event(Area::Server, Level::Warn, "signals.unavailable", &[("error", &log::Foreign(&detail))]);
+    }
     // With a wrong configuration nothing is read and nobody is asked: every call explains what is wrong.
-    let (daemon, worker) = match config.problems.first() {
+    let (daemon, keeper) = match config.problems.first() {
         Some(problem) => {
             (Err(ConfigProblem { message: problem.what.clone(), hint: problem.advice.clone() }), None)
         }
         None => {
-            let (daemon, worker) = daemon::connect(&config)?;
-            (Ok(daemon), Some(worker))
+            let (daemon, keeper) = daemon::connect(&config);
+            (Ok(daemon), Some(keeper))
         }
     };
     let name = match (name, &config.wallet_name) {
@@ -67,10 +70,21 @@ fn serve(config: Config, name: Option<&str>, stop: &Receiver<()>) -> Result<Exit
         tools: ToolChoice { toolsets: config.toolsets, read_only: config.read_only },
         daemon,
     };
-    let connection = Connection::stdio().map_err(|error| no_thread(&error))?;
-    server::run(connection, settings, stop.clone());
+    let mut worker = None;
+    server::run(connection, settings, |connection| {
+        let at_start = parent.with_grandparent();
+        connection.watch_client(move || at_start.are_gone(Parents::now()));
+        worker = keeper.map(Keeper::start);
+    });
     if let Some(worker) = worker {
-        worker.shut_down();
+        worker?.shut_down();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_stdio(error: &io::Error) -> Failure {
+    Failure {
+        what: format!("stdin and stdout cannot be used: {error}"),
+        advice: "Start it from an MCP client, or with both open.".to_owned(),
+    }
 }

@@ -8,7 +8,7 @@ use std::io;
 use crossbeam_channel::Receiver;
 
 #[cfg(unix)]
-pub use unix::stop_requests;
+pub use unix::{Parents, stop_on_signals, stop_requests};
 
 /// Elsewhere the operating system ends the program by itself, and the end of stdin is noticed.
 ///
@@ -29,10 +29,12 @@ mod unix {
 
     use crossbeam_channel::{Sender, bounded};
     use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
     use signal_hook::low_level::pipe;
 
     use super::{Receiver, io};
     use crate::log::{self, Area, Level};
+    use crate::mcp::stdio::Waker;
 
     /// How often the parents are looked at. A client that is killed leaves us behind for no longer than this;
     /// the contract allows twice as much.
@@ -40,6 +42,19 @@ mod unix {
 
     /// Stack of the thread, in bytes: it reads one byte, or a line of `/proc`.
     const STACK_BYTES: usize = 64 * 1024;
+
+    /// SIGTERM and SIGINT request a stop of the connection's server, without a thread of their own.
+    ///
+    /// # Errors
+    /// If the operating system refuses a descriptor or a signal handler.
+    pub fn stop_on_signals(waker: &Waker) -> io::Result<()> {
+        for signal in [SIGTERM, SIGINT] {
+            // In this order: whoever is woken by the byte finds the flag set.
+            flag::register(signal, waker.stop_flag())?;
+            pipe::register(signal, waker.descriptor()?)?;
+        }
+        Ok(())
+    }
 
     /// One message at the first request to stop. From the call on, SIGTERM and SIGINT do nothing else.
     ///
@@ -79,7 +94,7 @@ mod unix {
     /// Who started us, and who started them: often a wrapper between the client and us that does not end with
     /// the client.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    struct Parents {
+    pub struct Parents {
         parent: u32,
         /// `None` where that cannot be known.
         grandparent: Option<u32>,
@@ -89,14 +104,24 @@ mod unix {
     const INIT: u32 = 1;
 
     impl Parents {
-        fn now() -> Parents {
-            let parent = parent_id();
-            Parents { parent, grandparent: parent_of(parent) }
+        /// Who they are now.
+        pub fn now() -> Parents {
+            Parents::parent_now().with_grandparent()
+        }
+
+        /// The parent alone, which costs next to nothing to ask for.
+        pub fn parent_now() -> Parents {
+            Parents { parent: parent_id(), grandparent: None }
+        }
+
+        /// The same parent, and its parent as it is now.
+        pub fn with_grandparent(self) -> Parents {
+            Parents { grandparent: parent_of(self.parent), ..self }
         }
 
         /// Whether the client must have ended between `self` and `now`. A parent that was `init` from the start,
         /// as in a container, says nothing.
-        fn are_gone(self, now: Parents) -> bool {
+        pub fn are_gone(self, now: Parents) -> bool {
             let parent_changed = now.parent != self.parent;
             let wrapper_orphaned = now.grandparent == Some(INIT)
                 && self.grandparent.is_some_and(|grandparent| grandparent != INIT);

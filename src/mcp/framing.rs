@@ -1,8 +1,6 @@
 //! Newline-delimited framing: bytes to lines, messages to lines, both bounded.
 //!
-//! Used by `stdio`. Pure over `BufRead` and `String`. Refuses to know what a line means.
-
-use std::io::{BufRead, ErrorKind, Result};
+//! Used by `stdio`. Pure. Refuses to know what a line means.
 
 use super::message::Outgoing;
 
@@ -10,53 +8,79 @@ use super::message::Outgoing;
 /// has some hundred kilobytes; a line is held in memory whole.
 pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Room for a line that is kept between lines, in bytes, so that one huge line does not weigh for ever.
-const LINE_BYTES_KEPT: usize = 64 * 1024;
+/// Room that is kept between lines, in bytes, so that one huge line does not weigh for ever.
+const BYTES_KEPT: usize = 64 * 1024;
 
-/// What [`read_line`] found.
+/// What a [`LineBuffer`] holds next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Line {
-    /// A line, with or without a newline at its end, is in the buffer (the newline is not).
-    Complete,
+pub enum Line<'b> {
+    /// A line without its newline.
+    Complete(&'b [u8]),
     /// The line was longer than the bound and was skipped to its end.
     TooLong,
-    /// There are no more lines.
-    End,
 }
 
-/// Reads the next line into `line`, at most `bytes_max` bytes of it.
-///
-/// # Errors
-/// The reader's own, except for an interruption, after which it goes on.
-pub fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, bytes_max: usize) -> Result<Line> {
-    line.clear();
-    line.shrink_to(LINE_BYTES_KEPT);
-    let mut too_long = false;
-    let mut something = false;
-    loop {
-        let available = match reader.fill_buf() {
-            Ok(available) => available,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+/// Bytes in, lines out: whatever the pieces they come in, and never more than the bound is held of one line.
+#[derive(Default, Debug)]
+pub struct LineBuffer {
+    bytes: Vec<u8>,
+    /// Where the next line begins.
+    start: usize,
+    /// No newline stands before this.
+    scanned: usize,
+    /// The line that `start` is in has passed the bound; its beginning is gone.
+    skipping: bool,
+}
+
+impl LineBuffer {
+    /// Takes bytes as they were read.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
+        if self.bytes.is_empty() {
+            self.bytes.shrink_to(BYTES_KEPT);
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be taken as lines.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next line that has its newline.
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
+        let Some(at) = self.bytes[self.scanned..].iter().position(|byte| *byte == b'\n') else {
+            self.scanned = self.bytes.len();
+            if self.skipping || self.len() > LINE_BYTES_MAX {
+                self.skipping = true;
+                self.start = self.scanned;
+            }
+            return None;
         };
-        if available.is_empty() {
-            return Ok(match (something, too_long) {
-                (false, _) => Line::End,
-                (true, false) => Line::Complete,
-                (true, true) => Line::TooLong,
-            });
-        }
-        something = true;
-        let newline = available.iter().position(|byte| *byte == b'\n');
-        let part = &available[..newline.unwrap_or(available.len())];
-        too_long = too_long || part.len() > bytes_max - line.len();
-        if !too_long {
-            line.extend_from_slice(part);
-        }
-        let consumed = newline.map_or(available.len(), |at| at + 1);
-        reader.consume(consumed);
-        if newline.is_some() {
-            return Ok(if too_long { Line::TooLong } else { Line::Complete });
+        let end = self.scanned + at;
+        let line = self.start..end;
+        self.start = end + 1;
+        self.scanned = self.start;
+        let too_long = std::mem::take(&mut self.skipping) || line.len() > LINE_BYTES_MAX;
+        Some(if too_long { Line::TooLong } else { Line::Complete(&self.bytes[line]) })
+    }
+
+    /// The line that the end of input has left without a newline.
+    pub fn last_line(&mut self) -> Option<Line<'_>> {
+        let line = self.start..self.bytes.len();
+        self.start = self.bytes.len();
+        self.scanned = self.start;
+        match (std::mem::take(&mut self.skipping), line.is_empty()) {
+            (true, _) => Some(Line::TooLong),
+            (false, true) => None,
+            (false, false) => Some(Line::Complete(&self.bytes[line])),
         }
     }
 }
@@ -76,60 +100,63 @@ pub fn push_line(out: &mut String, message: &Outgoing) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufReader, Read};
 
-    /// Gives one byte at a time and is interrupted before each.
-    struct Trickle<'a>(&'a [u8], bool);
-
-    impl Read for Trickle<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-            self.1 = !self.1;
-            if self.1 {
-                return Err(ErrorKind::Interrupted.into());
-            }
-            let end = buffer.len().min(1);
-            self.0.read(&mut buffer[..end])
-        }
-    }
-
-    fn lines(mut reader: impl BufRead) -> Vec<String> {
-        let mut line = Vec::new();
+    fn lines(pieces: &[&[u8]]) -> Vec<String> {
+        let show = |line: Line<'_>| match line {
+            Line::Complete(line) => String::from_utf8_lossy(line).into_owned(),
+            Line::TooLong => "too long".to_owned(),
+        };
+        let mut buffer = LineBuffer::default();
         let mut found = Vec::new();
-        loop {
-            match read_line(&mut reader, &mut line, 5).expect("a reader in memory does not fail") {
-                Line::Complete => found.push(String::from_utf8_lossy(&line).into_owned()),
-                Line::TooLong => found.push("too long".to_owned()),
-                Line::End => return found,
+        for piece in pieces {
+            buffer.push(piece);
+            while let Some(line) = buffer.next_line() {
+                found.push(show(line));
             }
         }
+        found.extend(buffer.last_line().map(show));
+        assert!(buffer.is_empty() && buffer.next_line().is_none());
+        found
     }
 
     #[test]
-    fn lines_are_bounded_and_the_last_one_needs_no_newline() {
+    fn lines_come_out_whatever_pieces_they_come_in() {
         let table: &[(&str, &[&str])] = &[
             ("", &[]),
             ("a", &["a"]),
             ("a\n", &["a"]),
             ("a\r\n\n b", &["a\r", "", " b"]),
             ("12345\n6", &["12345", "6"]),
-            ("123456\n7", &["too long", "7"]),
-            ("123456", &["too long"]),
-            ("1234567890123\n\n", &["too long", ""]),
         ];
         for (bytes, expected) in table {
-            assert_eq!(lines(bytes.as_bytes()), *expected, "{bytes:?} at once");
-            let trickle = BufReader::with_capacity(1, Trickle(bytes.as_bytes(), false));
-            assert_eq!(lines(trickle), *expected, "{bytes:?} byte by byte");
+            assert_eq!(lines(&[bytes.as_bytes()]), *expected, "{bytes:?} at once");
+            let trickle: Vec<&[u8]> = bytes.as_bytes().chunks(1).collect();
+            assert_eq!(lines(&trickle), *expected, "{bytes:?} byte by byte");
         }
     }
 
     #[test]
+    fn a_line_above_the_bound_is_skipped_to_its_end_and_the_next_one_is_taken() {
+        let longest = vec![b'x'; LINE_BYTES_MAX];
+        assert_eq!(lines(&[&longest, b"\n7"])[0].len(), LINE_BYTES_MAX);
+        for rest in [&b"x\n7\n"[..], b"xxxx\n7"] {
+            assert_eq!(lines(&[&longest, rest]), ["too long", "7"]);
+        }
+        let half = &longest[..LINE_BYTES_MAX / 2 + 1];
+        assert_eq!(lines(&[half, half, half, b"\n\n7"]), ["too long", "", "7"]);
+        assert_eq!(lines(&[half, half, half]), ["too long"]);
+    }
+
+    #[test]
     fn one_huge_line_does_not_weigh_for_ever() {
-        let mut line = Vec::with_capacity(LINE_BYTES_MAX);
-        let end =
-            read_line(&mut &b""[..], &mut line, LINE_BYTES_MAX).expect("a reader in memory does not fail");
-        assert_eq!(end, Line::End);
-        assert!(line.capacity() <= LINE_BYTES_KEPT);
+        let mut buffer = LineBuffer::default();
+        buffer.push(&vec![b'x'; 3 * LINE_BYTES_MAX]);
+        assert_eq!(buffer.next_line(), None);
+        assert!(buffer.is_empty(), "what is too long is not kept");
+        buffer.push(b"\n");
+        assert_eq!(buffer.next_line(), Some(Line::TooLong));
+        buffer.push(b"");
+        assert!(buffer.bytes.capacity() <= BYTES_KEPT);
     }
 
     #[test]

@@ -1,198 +1,407 @@
-//! The connection to the client: two channels, and the two threads that join them to stdin and stdout.
+//! The connection to the client: lines in, lines out, on the caller's own thread.
 //!
-//! Used by the server, and by tests through [`Connection::memory`]. The only file that writes protocol to stdout.
-//! Refuses to know what is said.
+//! Used by the server. One poll(2) waits for the client, for a [`Waker`] and for the time to be over, so that no
+//! message passes through a second thread. The only file that writes protocol to stdout. Refuses to know what
+//! is said.
 
-use std::io::{self, BufRead, ErrorKind, Write};
-use std::thread;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::framing::{LINE_BYTES_MAX, Line, push_line, read_line};
+use super::framing::{LINE_BYTES_MAX, Line, LineBuffer, push_line};
 use super::message::{Incoming, Outgoing};
 use crate::log::{self, Area, Foreign, Level};
 
-/// Messages waiting to be handled. Reading stops while it is full, which is how a client that floods is slowed.
-const INCOMING_MAX: usize = 256;
+/// Bytes taken from the client at once: what a pipe holds.
+const READ_BYTES: usize = 64 * 1024;
 
-/// Messages waiting to be written. It fills only when the client does not read.
-const OUTGOING_MAX: usize = 256;
+/// Bytes written at once. Of a pipe that can be written at all, this much is written without waiting (PIPE_BUF of
+/// Linux), so a client that does not read never blocks this thread beyond its patience.
+const WRITE_BYTES: usize = 4096;
 
-/// Messages are gathered up to this many bytes before they are written, if more are waiting at that moment. As
-/// large as a pipe's own buffer: a larger write would be cut in pieces anyway.
-const WRITE_BYTES: usize = 64 * 1024;
+/// Bytes taken from a client that does not read its answers, so that one that writes all its requests before it
+/// reads is served too. Beyond that it is made to wait.
+const AHEAD_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 
-/// Stack of the reader and of the writer, in bytes. Neither recurses.
-const STACK_BYTES: usize = 128 * 1024;
+/// How long a client may leave its answers unread when the pipe is full, before it is given up.
+const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Both directions. The client has ended its side when the receiver is disconnected.
-pub struct Connection {
-    /// What is sent here reaches the client, in this order. Disconnected when the client reads no more.
-    pub sender: Sender<Outgoing>,
-    /// What the client says, in its order.
-    pub receiver: Receiver<Incoming>,
-    /// Disconnected when everything sent has been written, or cannot be.
-    written: Receiver<()>,
+/// The same once the program ends.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How often it is asked whether the client is still there, while it says nothing. The contract allows 10 s.
+const CLIENT_WATCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the server hears next.
+#[derive(Debug)]
+pub enum Heard {
+    /// A line of the client.
+    Incoming(Incoming),
+    /// The client will say no more. Told once.
+    InputEnded,
+    /// The program shall end. Told once.
+    StopRequested,
+    /// A [`Waker`] was used.
+    Woken,
+    /// The time is over.
+    Nothing,
 }
 
-/// The client's side of a [`Connection::memory`].
-pub struct MemoryClient {
-    /// What the client says; parse lines with [`Incoming::parse`]. Dropping it is the end of input.
-    pub sender: Sender<Incoming>,
-    /// What reaches the client.
-    pub receiver: Receiver<Outgoing>,
+/// Both directions.
+pub struct Connection {
+    input: OwnedFd,
+    output: OwnedFd,
+    lines: LineBuffer,
+    read_buffer: Vec<u8>,
+    write_buffer: String,
+    wake: UnixStream,
+    waker: Waker,
+    is_client_gone: Box<dyn FnMut() -> bool + Send>,
+    /// Nothing more is read.
+    input_ended: bool,
+    end_told: bool,
+    stop_told: bool,
+    woken: bool,
+    patience: Duration,
+}
+
+/// Makes [`Connection::next`] return, from any thread.
+#[derive(Clone)]
+pub struct Waker(Arc<WakeState>);
+
+struct WakeState {
+    /// A byte is on its way already.
+    pending: AtomicBool,
+    stop: Arc<AtomicBool>,
+    sender: UnixStream,
 }
 
 impl Connection {
-    /// Starts reading stdin and writing stdout.
+    /// The connection on stdin and stdout.
     ///
     /// # Errors
-    /// No thread can be started.
+    /// The operating system has no descriptors left.
     pub fn stdio() -> io::Result<Connection> {
-        let (incoming, receiver) = bounded(INCOMING_MAX);
-        let (sender, outgoing) = bounded(OUTGOING_MAX);
-        let (writing, written) = bounded(0);
-        let named = |name: &str| thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
-        // Detached: a thread that waits in read(2) cannot be woken, and ends with the process.
-        named("mcp-reader").spawn(move || read_loop(io::stdin().lock(), &incoming))?;
-        named("mcp-writer").spawn(move || {
-            write_loop(io::stdout().lock(), &outgoing);
-            drop(writing);
-        })?;
-        Ok(Connection { sender, receiver, written })
+        let input = io::stdin().as_fd().try_clone_to_owned()?;
+        let output = io::stdout().as_fd().try_clone_to_owned()?;
+        Connection::over(input, output)
     }
 
-    /// A connection without streams, and the client's side of it.
-    pub fn memory() -> (Connection, MemoryClient) {
-        let (to_server, receiver) = bounded(INCOMING_MAX);
-        let (sender, to_client) = bounded(OUTGOING_MAX);
-        // Handed over is written: there is nothing to wait for.
-        let (_, written) = bounded(0);
-        let client = MemoryClient { sender: to_server, receiver: to_client };
-        (Connection { sender, receiver, written }, client)
+    /// The connection on any two streams.
+    ///
+    /// # Errors
+    /// The operating system has no descriptors left.
+    pub fn over(input: OwnedFd, output: OwnedFd) -> io::Result<Connection> {
+        let (wake, sender) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        sender.set_nonblocking(true)?;
+        let state = WakeState { pending: AtomicBool::new(false), stop: Arc::default(), sender };
+        Ok(Connection {
+            input,
+            output,
+            lines: LineBuffer::default(),
+            read_buffer: Vec::new(),
+            write_buffer: String::new(),
+            wake,
+            waker: Waker(Arc::new(state)),
+            is_client_gone: Box::new(|| false),
+            input_ended: false,
+            end_told: false,
+            stop_told: false,
+            woken: false,
+            patience: STALL_TIME_MAX,
+        })
     }
 
-    /// Ends the connection: waits until what was sent has been written, `time_max` at most, because the client
-    /// may have stopped reading.
-    pub fn close(self, time_max: Duration) {
-        drop(self.sender);
-        // Nothing is ever sent on this channel: both ends of the wait mean that there is nothing left to do.
-        let _ = self.written.recv_timeout(time_max);
+    /// Has `is_gone` asked now and then while the client is silent: a client that died may have left its end of the
+    /// pipe to somebody else, so that its end of input never comes.
+    pub fn watch_client(&mut self, is_gone: impl FnMut() -> bool + Send + 'static) {
+        self.is_client_gone = Box::new(is_gone);
     }
-}
 
-fn read_loop(mut stdin: impl BufRead, incoming: &Sender<Incoming>) {
-    let mut line = Vec::new();
-    loop {
-        let message = match read_line(&mut stdin, &mut line, LINE_BYTES_MAX) {
-            Ok(Line::Complete) => Incoming::parse(&line),
-            Ok(Line::TooLong) => Some(Incoming::too_long(LINE_BYTES_MAX)),
-            Ok(Line::End) => return,
-            Err(error) => {
-                log::event(
-                    Area::Server,
-                    Level::Warn,
-                    "stdin.failed",
-                    &[("error", &Foreign(&error.to_string()))],
-                );
-                return;
+    /// For threads that have something for the server.
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    /// Waits for something to hear, `time_max` at most.
+    pub fn next(&mut self, time_max: Duration) -> Heard {
+        loop {
+            if !self.stop_told && self.waker.0.stop.load(Ordering::SeqCst) {
+                self.stop_told = true;
+                return Heard::StopRequested;
             }
+            if let Some(incoming) = self.next_incoming() {
+                return Heard::Incoming(incoming);
+            }
+            if self.input_ended && !self.end_told {
+                self.end_told = true;
+                return Heard::InputEnded;
+            }
+            if std::mem::take(&mut self.woken) {
+                return Heard::Woken;
+            }
+            let watched = time_max.min(CLIENT_WATCH_INTERVAL);
+            let ready = self.wait(watched, false);
+            if ready.nothing && !self.end_told && (self.is_client_gone)() {
+                self.waker.0.stop.store(true, Ordering::SeqCst);
+            } else if ready.nothing {
+                return Heard::Nothing;
+            }
+        }
+    }
+
+    /// Reads no more: the program ends. What is still sent must be read soon.
+    pub fn end_input(&mut self) {
+        self.input_ended = true;
+        self.end_told = true;
+        self.lines = LineBuffer::default();
+        self.patience = FLUSH_TIME_MAX;
+    }
+
+    /// Writes one message and waits until it is written; `false` if the client reads no more.
+    pub fn send(&mut self, message: &Outgoing) -> bool {
+        let mut text = std::mem::take(&mut self.write_buffer);
+        text.clear();
+        text.shrink_to(READ_BYTES);
+        push_line(&mut text, message);
+        let written = self.write_all(text.as_bytes());
+        self.write_buffer = text;
+        written
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let stopping = self.waker.0.stop.load(Ordering::SeqCst);
+            let ready = self.wait(if stopping { FLUSH_TIME_MAX } else { self.patience }, true);
+            if ready.nothing {
+                return false;
+            }
+            if !ready.output {
+                continue;
+            }
+            match rustix::io::write(&self.output, &bytes[..bytes.len().min(WRITE_BYTES)]) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) => {
+                    let error = io::Error::from(error);
+                    match error.kind() {
+                        ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
+                        // A client that is gone is no news.
+                        ErrorKind::BrokenPipe => return false,
+                        _ => {
+                            log_failure("stdout.failed", &error);
+                            return false;
+                        }
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// The next message that is complete.
+    fn next_incoming(&mut self) -> Option<Incoming> {
+        loop {
+            let line = match self.lines.next_line() {
+                Some(line) => line,
+                None if self.input_ended => self.lines.last_line()?,
+                None => return None,
+            };
+            let incoming = match line {
+                Line::Complete(line) => Incoming::parse(line),
+                Line::TooLong => Some(Incoming::too_long(LINE_BYTES_MAX)),
+            };
+            if incoming.is_some() {
+                return incoming;
+            }
+        }
+    }
+
+    /// Waits for the client, a waker, or (`to_write`) room for an answer, and takes in what has come.
+    fn wait(&mut self, time_max: Duration, to_write: bool) -> Ready {
+        // What is not waited for is not polled either: an end of input would be reported again and again.
+        let reads = !self.input_ended && self.lines.len() < AHEAD_BYTES_MAX;
+        let (woken, readable, writable) = {
+            let mut waited = [
+                PollFd::new(&self.wake, PollFlags::IN),
+                PollFd::new(&self.input, PollFlags::IN),
+                PollFd::new(&self.output, PollFlags::OUT),
+            ];
+            if !reads {
+                waited.swap(1, 2);
+            }
+            let waited = &mut waited[..1 + usize::from(reads) + usize::from(to_write)];
+            match poll(waited, Timespec::try_from(time_max).ok().as_ref()) {
+                Ok(0) => return Ready { output: false, nothing: true },
+                Ok(_) => {}
+                // A signal: whoever asked looks whether it means the end.
+                Err(_) => return Ready { output: false, nothing: false },
+            }
+            let is_ready = |at: usize| waited.get(at).is_some_and(|fd| !fd.revents().is_empty());
+            (is_ready(0), reads && is_ready(1), to_write && is_ready(1 + usize::from(reads)))
         };
-        if let Some(message) = message
-            && incoming.send(message).is_err()
-        {
-            return;
+        if woken {
+            self.take_wake();
         }
+        if readable {
+            self.read();
+        }
+        Ready { output: writable, nothing: false }
+    }
+
+    fn read(&mut self) {
+        self.read_buffer.resize(READ_BYTES, 0);
+        match rustix::io::read(&self.input, &mut self.read_buffer[..]) {
+            Ok(0) => self.input_ended = true,
+            Ok(bytes) => self.lines.push(&self.read_buffer[..bytes]),
+            Err(error) => {
+                let error = io::Error::from(error);
+                if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) {
+                    log_failure("stdin.failed", &error);
+                    self.input_ended = true;
+                }
+            }
+        }
+    }
+
+    fn take_wake(&mut self) {
+        // More bytes than one come from signals only. The byte is taken before the mark, so that whoever finds
+        // the mark set knows that this thread has yet to look.
+        let _ = self.wake.read(&mut [0; 64]);
+        self.waker.0.pending.store(false, Ordering::SeqCst);
+        self.woken = true;
     }
 }
 
-fn write_loop(mut stdout: impl Write, outgoing: &Receiver<Outgoing>) {
-    let mut lines = String::new();
-    while let Ok(message) = outgoing.recv() {
-        lines.clear();
-        lines.shrink_to(2 * WRITE_BYTES);
-        push_line(&mut lines, &message);
-        while lines.len() < WRITE_BYTES
-            && let Ok(message) = outgoing.try_recv()
-        {
-            push_line(&mut lines, &message);
-        }
-        if let Err(error) = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush()) {
-            // A client that is gone is no news.
-            if error.kind() != ErrorKind::BrokenPipe {
-                log::event(
-                    Area::Server,
-                    Level::Warn,
-                    "stdout.failed",
-                    &[("error", &Foreign(&error.to_string()))],
-                );
-            }
-            return;
+/// What a wait came to.
+struct Ready {
+    /// An answer can be written.
+    output: bool,
+    /// The time is over.
+    nothing: bool,
+}
+
+impl Waker {
+    /// Something waits for the server.
+    pub fn wake(&self) {
+        if !self.0.pending.swap(true, Ordering::SeqCst) {
+            // A full socket holds enough bytes to wake anybody.
+            let _ = (&self.0.sender).write(&[0]);
         }
     }
+
+    /// The program shall end.
+    pub fn request_stop(&self) {
+        self.0.stop.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// For a signal handler, which can do no more than set this flag and write a byte to the descriptor.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.stop)
+    }
+
+    /// See [`Waker::stop_flag`].
+    ///
+    /// # Errors
+    /// The operating system has no descriptors left.
+    pub fn descriptor(&self) -> io::Result<UnixStream> {
+        self.0.sender.try_clone()
+    }
+}
+
+fn log_failure(event: &'static str, error: &io::Error) {
+    log::event(Area::Server, Level::Warn, event, &[("error", &Foreign(&error.to_string()))]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader};
+    use std::thread;
 
-    #[test]
-    fn every_line_that_is_not_blank_becomes_one_message() {
-        let (sender, receiver) = bounded(8);
-        let input = b"\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r\n \nx\n{\"jsonrpc\":\"2.0\",\"method\":\"n\"}";
-        read_loop(&input[..], &sender);
-        drop(sender);
-        assert_eq!(receiver.iter().count(), 3);
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A connection, and the client's ends.
+    fn pair() -> (Connection, UnixStream, UnixStream) {
+        let (input, to_server) = UnixStream::pair().expect("sockets");
+        let (output, from_server) = UnixStream::pair().expect("sockets");
+        from_server.set_read_timeout(Some(LONG)).expect("a timeout");
+        (Connection::over(input.into(), output.into()).expect("a connection"), to_server, from_server)
+    }
+
+    fn notification() -> Outgoing {
+        Outgoing::notification("n", Some(&format!("{{\"text\":\"{}\"}}", "x".repeat(100_000))))
     }
 
     #[test]
-    fn a_line_above_the_bound_is_answered_and_the_next_one_is_read() {
-        let (sender, receiver) = bounded(8);
-        let mut input = vec![b'x'; LINE_BYTES_MAX + 1];
-        input.extend_from_slice(b"\n42\n");
-        read_loop(&input[..], &sender);
-        let codes: Vec<i64> = receiver
-            .try_iter()
-            .map(|incoming| match incoming {
-                Incoming::Single(Err(malformed)) => malformed.error.code.number(),
-                other => panic!("unexpected: {other:?}"),
-            })
-            .collect();
-        assert_eq!(codes, [-32700, -32600]);
+    fn lines_of_the_client_are_heard_in_order_and_its_end_once() {
+        let (mut connection, mut client, _output) = pair();
+        client
+            .write_all(b"\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r\n \nx\n{\"jsonrpc\":")
+            .expect("room");
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing), "half a line");
+        client.write_all(b"\"2.0\",\"method\":\"n\"}").expect("room");
+        drop(client);
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)), "the last line has no newline");
+        assert!(matches!(connection.next(LONG), Heard::InputEnded));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing));
     }
 
     #[test]
-    fn messages_are_written_one_a_line_in_order_and_a_closed_pipe_ends_it() {
-        struct Closing(Vec<u8>);
-        impl Write for Closing {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                if !self.0.is_empty() {
-                    return Err(ErrorKind::BrokenPipe.into());
-                }
-                self.0.extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (sender, receiver) = bounded(8);
-        for method in ["a", "b"] {
-            sender.send(Outgoing::notification(method, None)).expect("the receiver is here");
-        }
-        drop(sender);
-        let mut written = Vec::new();
-        write_loop(&mut written, &receiver);
-        assert_eq!(
-            written,
-            b"{\"jsonrpc\":\"2.0\",\"method\":\"a\"}\n{\"jsonrpc\":\"2.0\",\"method\":\"b\"}\n"
-        );
+    fn a_waker_is_heard_also_while_half_a_line_is_there() {
+        let (mut connection, mut client, _output) = pair();
+        client.write_all(b"{").expect("room");
+        let waker = connection.waker();
+        let thread = thread::spawn(move || waker.wake());
+        assert!(matches!(connection.next(LONG), Heard::Woken));
+        thread.join().expect("it wakes");
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing), "once");
+    }
 
-        let (sender, receiver) = bounded(8);
-        let mut closing = Closing(b"full".to_vec());
-        sender.send(Outgoing::notification("a", None)).expect("the receiver is here");
-        write_loop(&mut closing, &receiver);
-        assert_eq!(closing.0, b"full");
+    #[test]
+    fn a_request_to_stop_is_heard_before_anything_else() {
+        let (mut connection, mut client, _output) = pair();
+        client.write_all(b"1\n").expect("room");
+        connection.waker().request_stop();
+        assert!(matches!(connection.next(LONG), Heard::StopRequested));
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+    }
+
+    #[test]
+    fn a_client_that_writes_everything_before_it_reads_is_served() {
+        let (mut connection, mut client, output) = pair();
+        let request = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n".repeat(20_000);
+        let writer = thread::spawn(move || {
+            client.write_all(request.as_bytes()).expect("the server reads on");
+            // Only now does it read.
+            let mut line = String::new();
+            BufReader::new(output).read_line(&mut line).expect("an answer");
+            line.len()
+        });
+        // Far more than the socket takes.
+        for _ in 0..20 {
+            assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+            if !connection.send(&notification()) {
+                break;
+            }
+        }
+        assert!(writer.join().expect("it is served") > 100_000);
+    }
+
+    #[test]
+    fn a_client_that_is_gone_or_reads_nothing_at_the_end_is_given_up() {
+        let (mut connection, _client, output) = pair();
+        connection.end_input();
+        while connection.send(&notification()) {}
+        drop(output);
+        assert!(!connection.send(&notification()));
     }
 }

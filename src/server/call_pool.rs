@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::in_flight::Ticket;
+use crate::mcp::stdio::Waker;
 
 use super::call::Cancelled;
 
@@ -34,6 +35,7 @@ pub struct CallPool {
     calls: Receiver<Call>,
     report: Sender<Finished>,
     finished: Receiver<Finished>,
+    waker: Waker,
     threads: usize,
     /// Submitted and not yet forgotten.
     outstanding: usize,
@@ -58,12 +60,12 @@ struct Call {
 }
 
 impl CallPool {
-    /// A pool without threads yet.
-    pub fn new() -> CallPool {
+    /// A pool without threads yet. `waker` is used after each message of [`CallPool::finished`].
+    pub fn new(waker: Waker) -> CallPool {
         // The queues are bounded by `outstanding`.
         let (waiting, calls) = unbounded();
         let (report, finished) = unbounded();
-        CallPool { waiting, calls, report, finished, threads: 0, outstanding: 0 }
+        CallPool { waiting, calls, report, finished, waker, threads: 0, outstanding: 0 }
     }
 
     /// Has a call run as soon as a thread is free.
@@ -95,10 +97,10 @@ impl CallPool {
     }
 
     fn start_thread(&mut self) {
-        let (calls, report) = (self.calls.clone(), self.report.clone());
+        let (calls, report, waker) = (self.calls.clone(), self.report.clone(), self.waker.clone());
         let name = format!("call-{}", self.threads + 1);
         let builder = thread::Builder::new().name(name).stack_size(STACK_BYTES);
-        match builder.spawn(move || run(&calls, &report)) {
+        match builder.spawn(move || run(&calls, &report, &waker)) {
             Ok(_) => self.threads += 1,
             Err(error) => {
                 let error = error.to_string();
@@ -108,13 +110,7 @@ impl CallPool {
     }
 }
 
-impl Default for CallPool {
-    fn default() -> CallPool {
-        CallPool::new()
-    }
-}
-
-fn run(calls: &Receiver<Call>, report: &Sender<Finished>) {
+fn run(calls: &Receiver<Call>, report: &Sender<Finished>, waker: &Waker) {
     while let Ok(Call { ticket, cancelled, work }) = calls.recv() {
         let result = if cancelled.is_cancelled() {
             None
@@ -124,6 +120,7 @@ fn run(calls: &Receiver<Call>, report: &Sender<Finished>) {
         if report.send(Finished { ticket, result }).is_err() {
             return;
         }
+        waker.wake();
     }
 }
 
@@ -144,8 +141,15 @@ mod tests {
     use super::*;
     use crate::mcp::in_flight::InFlight;
     use crate::mcp::message::RequestId;
+    use crate::mcp::stdio::Connection;
 
     const WAIT_MAX: Duration = Duration::from_secs(10);
+
+    fn waker() -> Waker {
+        let (stream, _) = std::os::unix::net::UnixStream::pair().expect("sockets");
+        let output = stream.try_clone().expect("a descriptor");
+        Connection::over(stream.into(), output.into()).expect("a connection").waker()
+    }
 
     fn tickets(count: usize) -> Vec<Ticket> {
         let id = serde_json::from_str("1").ok().and_then(RequestId::parse).expect("an id");
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn calls_run_at_the_same_time_and_end_in_their_own_order() {
-        let mut pool = CallPool::new();
+        let mut pool = CallPool::new(waker());
         let tickets = tickets(2);
         let (go, gate) = crossbeam_channel::bounded::<()>(0);
         let slow: Work = Box::new(move |_| {
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_one_call_and_no_thread() {
-        let mut pool = CallPool::new();
+        let mut pool = CallPool::new(waker());
         let tickets = tickets(2);
         pool.submit(tickets[0], Cancelled::default(), Box::new(|_| panic!("planted"))).expect("room");
         assert!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.is_none());
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_call_does_not_begin() {
-        let mut pool = CallPool::new();
+        let mut pool = CallPool::new(waker());
         let cancelled = Cancelled::default();
         cancelled.cancel();
         pool.submit(tickets(1)[0], cancelled, Box::new(|_| panic!("it began"))).expect("room");
@@ -194,7 +198,7 @@ mod tests {
 
     #[test]
     fn threads_and_waiting_calls_are_bounded() {
-        let mut pool = CallPool::new();
+        let mut pool = CallPool::new(waker());
         let (go, gate) = crossbeam_channel::bounded::<()>(0);
         for ticket in tickets(CALLS_MAX + CALLS_WAITING_MAX) {
             let gate = gate.clone();

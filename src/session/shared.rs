@@ -45,13 +45,19 @@ pub struct SharedSession {
     nudges: Sender<Nudge>,
     questions: Mutex<Questions>,
     answered: Condvar,
-    changes: Mutex<Vec<Sender<Change>>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 struct Current {
     session: Option<Arc<Session>>,
     generation: Generation,
     status: Status,
+}
+
+/// Somebody who wants to hear of changes.
+struct Listener {
+    sender: Sender<Change>,
+    wake: Box<dyn Fn() + Send>,
 }
 
 /// Calls that wait for the worker ask a numbered question; the worker answers all it had heard of when it
@@ -86,7 +92,7 @@ impl SharedSession {
             nudges,
             questions: Mutex::new(Questions::default()),
             answered: Condvar::new(),
-            changes: Mutex::new(Vec::new()),
+            listeners: Mutex::new(Vec::new()),
         };
         (Arc::new(shared), receiver)
     }
@@ -144,10 +150,10 @@ impl SharedSession {
         self.current.read().status.clone()
     }
 
-    /// A queue that gets one message after each change.
-    pub fn changes(&self) -> Receiver<Change> {
+    /// A queue that gets one message after each change; `wake` is called after each message.
+    pub fn changes(&self, wake: impl Fn() + Send + 'static) -> Receiver<Change> {
         let (sender, receiver) = bounded(CHANGES_MAX);
-        self.changes.lock().push(sender);
+        self.listeners.lock().push(Listener { sender, wake: Box::new(wake) });
         receiver
     }
 
@@ -200,8 +206,10 @@ impl SharedSession {
     }
 
     fn announce(&self, change: Change) {
-        self.changes
-            .lock()
-            .retain(|listener| !matches!(listener.try_send(change), Err(TrySendError::Disconnected(_))));
+        self.listeners.lock().retain(|listener| {
+            let is_there = !matches!(listener.sender.try_send(change), Err(TrySendError::Disconnected(_)));
+            (listener.wake)();
+            is_there
+        });
     }
 }

@@ -2,6 +2,8 @@
 //! script, and a token file with the real session worker behind it.
 
 use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,8 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use waiaas_mcp::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
-use waiaas_mcp::mcp::message::Incoming;
-use waiaas_mcp::mcp::stdio::{Connection, MemoryClient};
+use waiaas_mcp::mcp::stdio::{Connection, Waker};
 use waiaas_mcp::server::call::Daemon;
 use waiaas_mcp::server::toolbox::ToolChoice;
 use waiaas_mcp::server::{self, ConfigProblem, ServerEnd, Settings};
@@ -41,12 +42,36 @@ pub(crate) struct Play {
 
 /// What exists once the first line was said.
 struct Stage {
-    client: MemoryClient,
-    stop: Sender<()>,
+    client: Client,
+    waker: Waker,
     ended: Receiver<ServerEnd>,
     server: JoinHandle<()>,
     worker: Option<Worker>,
     directory: tempfile::TempDir,
+}
+
+/// The client's ends of the connection.
+struct Client {
+    input: Option<UnixStream>,
+    output: BufReader<UnixStream>,
+}
+
+impl Client {
+    fn connected() -> (Connection, Client) {
+        let (server_input, input) = UnixStream::pair().expect("sockets");
+        let (server_output, output) = UnixStream::pair().expect("sockets");
+        output.set_read_timeout(Some(WAIT_MAX)).expect("a timeout");
+        let connection = Connection::over(server_input.into(), server_output.into());
+        let client = Client { input: Some(input), output: BufReader::new(output) };
+        (connection.expect("a connection"), client)
+    }
+
+    /// The next line of the server; none if it ended or says nothing for too long.
+    fn hear(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+        Some(line.trim_end_matches('\n').to_owned())
+    }
 }
 
 impl Play {
@@ -62,15 +87,14 @@ impl Play {
     }
 
     fn say(&mut self, line: &str) -> Result<(), String> {
-        let incoming = Incoming::parse(line.as_bytes()).ok_or("a blank line")?;
-        self.stage().client.sender.send_timeout(incoming, WAIT_MAX).map_err(|error| error.to_string())
+        let input = self.stage().client.input.as_mut().ok_or("the input is closed")?;
+        input.write_all(format!("{line}\n").as_bytes()).map_err(|error| error.to_string())
     }
 
     fn hear(&mut self, expected: &str) -> Result<(), String> {
-        let heard = self.stage().client.receiver.recv_timeout(WAIT_MAX);
-        let heard = heard.map_err(|_| "the server says nothing".to_owned())?;
-        serde_json::from_str::<Value>(heard.as_json()).map_err(|error| format!("not JSON: {error}"))?;
-        if matches(expected, heard.as_json()) { Ok(()) } else { Err(format!("heard {}", heard.as_json())) }
+        let heard = self.stage().client.hear().ok_or("the server says nothing")?;
+        serde_json::from_str::<Value>(&heard).map_err(|error| format!("not JSON: {error}"))?;
+        if matches(expected, &heard) { Ok(()) } else { Err(format!("heard {heard}")) }
     }
 
     /// Directions. Before the first line of the client: `wallet NAME`, `wallet_id ID`, `read only`, `broken` (a
@@ -100,7 +124,7 @@ impl Play {
                 }
             }
             ("release", "") => self.daemon.release(1),
-            ("stop", "") => self.stage().stop.send(()).map_err(|error| error.to_string())?,
+            ("stop", "") => self.stage().waker.request_stop(),
             ("end", "") => self.close_input(),
             ("ended", reason) => {
                 let end = self.stage().ended.recv_timeout(WAIT_MAX).map_err(|_| "it goes on".to_owned())?;
@@ -117,15 +141,15 @@ impl Play {
     pub(crate) fn end(mut self) -> Result<(), String> {
         self.close_input();
         self.daemon.release(usize::MAX);
-        let Some(stage) = self.stage.take() else { return Err("nobody said anything".to_owned()) };
-        let left = stage.client.receiver.recv_timeout(WAIT_MAX);
+        let Some(mut stage) = self.stage.take() else { return Err("nobody said anything".to_owned()) };
+        let left = stage.client.hear();
         drop(stage.client);
         stage.server.join().map_err(|_| "the server panicked".to_owned())?;
         if let Some(worker) = stage.worker {
             worker.shut_down();
         }
-        if let Ok(left) = left {
-            return Err(format!("unexpected: {}", left.as_json()));
+        if let Some(left) = left {
+            return Err(format!("unexpected: {left}"));
         }
         match self.daemon.asked.lock().expect("no panic holds it").front() {
             Some(asked) if self.compares_requests => Err(format!("the daemon was also asked {asked}")),
@@ -134,8 +158,7 @@ impl Play {
     }
 
     fn close_input(&mut self) {
-        // A sender whose receiver is gone: the client's real one is dropped.
-        self.stage().client.sender = bounded(0).0;
+        self.stage().client.input = None;
     }
 
     fn stage(&mut self) -> &mut Stage {
@@ -164,14 +187,14 @@ impl Play {
             tools: ToolChoice { toolsets: Selection::ALL, read_only: self.read_only },
             daemon,
         };
-        let (connection, client) = Connection::memory();
-        let (stop, stopping) = bounded(1);
+        let (connection, client) = Client::connected();
+        let waker = connection.waker();
         let (ending, ended) = bounded(1);
         let server = thread::spawn(move || {
-            let end = server::run(connection, settings, stopping);
+            let end = server::run(connection, settings, |_| {});
             ending.send(end).expect("the test outlives the server");
         });
-        Stage { client, stop, ended, server, worker, directory }
+        Stage { client, waker, ended, server, worker, directory }
     }
 
     fn wired(&self, directory: &std::path::Path) -> (Daemon, Worker) {
@@ -183,7 +206,7 @@ impl Play {
             only_session: None,
             bootstrap: None,
         };
-        let changes = session.changes();
+        let changes = session.changes(|| {});
         let worker = Worker::spawn(place, Arc::clone(&transport), Arc::clone(&session), nudges);
         let worker = worker.expect("a thread for the worker");
         // The conversation begins when the worker has looked at the file, not with the race to do so.

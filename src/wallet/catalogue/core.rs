@@ -1,4 +1,6 @@
-//! Toolset `core`: a good small wallet by itself.
+//! The toolset `core`: 14 tools that make a good small wallet by themselves, a row each.
+//!
+//! Used by the catalogue. Pure data; refuses to know how a row becomes a schema or a request.
 
 use super::{body_network, body_wallet, gas_condition, query_currency, query_network, query_wallet};
 use crate::wallet::spec::{
