@@ -16,7 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("log", &["time"]),
     ("http", &["secret", "time", "log"]),
-    ("session", &["secret", "time", "log", "http"]),
+    ("session", &["json", "secret", "time", "log", "http"]),
     ("wallet", &["http", "json"]),
     ("mcp", &["log", "json"]),
     ("server", &["json", "time", "log", "http", "session", "wallet", "mcp"]),

@@ -145,9 +145,11 @@ impl Server {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
         };
-        if resource.uri == SESSION_STATUS {
-            let status = CallToolResult::text(daemon.session.status().to_json());
-            return Ok(Reply::Now(form.result(&status)));
+        // At once, so that it can be read however many calls hang.
+        if resource.uri == SESSION_STATUS
+            && let Some(status) = daemon.session.status()
+        {
+            return Ok(Reply::Now(form.result(&CallToolResult::text(status.to_json()))));
         }
         let work = Box::new(move |cancelled: &Cancelled| resources::read(resource, &daemon, cancelled));
         Ok(Reply::Later(Later { form, repeatable: true, work }))

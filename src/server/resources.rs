@@ -55,10 +55,11 @@ pub fn find(uri: &str) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| resource.uri == uri)
 }
 
-/// The text of a resource that is not [`SESSION_STATUS`]. Blocks.
+/// The text of a resource. Blocks.
 pub fn read(resource: &Resource, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
     match resource.uri {
         SYSTEM_STATUS => system_status(daemon, cancelled),
+        SESSION_STATUS => CallToolResult::text(daemon.session.settled_status().to_json()),
         uri => {
             let outcome = daemon.perform(&request(uri, daemon.wallet_id.as_deref()), cancelled);
             render::tool_result(outcome, true)
@@ -69,7 +70,7 @@ pub fn read(resource: &Resource, daemon: &Daemon, cancelled: &Cancelled) -> Call
 /// The daemon's health, or what is said instead, with the state of the session as its last member.
 fn system_status(daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
     let health = health(daemon, cancelled);
-    let session = format!(r#"{{"session":{}}}"#, daemon.session.status().to_json());
+    let session = format!(r#"{{"session":{}}}"#, daemon.session.settled_status().to_json());
     let is_object = health.text.trim_start().starts_with('{');
     let text = if is_object { with_members(&health.text, &session) } else { session };
     CallToolResult { text, is_error: health.is_error }

@@ -67,6 +67,8 @@ struct Questions {
     asked: u64,
     heard: u64,
     answered: u64,
+    /// The worker has looked around once: what is published means something.
+    has_settled: bool,
     /// The newest generation that was refused to a call since the worker woke last.
     rejected: Option<Generation>,
 }
@@ -145,8 +147,23 @@ impl SharedSession {
         self.daemon_clock.write().hear(date, self.clock.now());
     }
 
-    /// What is published of the session.
-    pub fn status(&self) -> Status {
+    /// What is published of the session; `None` until the worker has looked around once.
+    pub fn status(&self) -> Option<Status> {
+        let has_settled = self.questions.lock().has_settled;
+        has_settled.then(|| self.current.read().status.clone())
+    }
+
+    /// The same, waited for at the very start, [`policy::RELOAD_WAIT_MAX`] at most.
+    pub fn settled_status(&self) -> Status {
+        let deadline = self.clock.now().mono.saturating_add(policy::RELOAD_WAIT_MAX);
+        let mut questions = self.questions.lock();
+        while !questions.has_settled {
+            let left = deadline.saturating_sub(self.clock.now().mono);
+            if left.is_zero() || self.answered.wait_for(&mut questions, left).timed_out() {
+                break;
+            }
+        }
+        drop(questions);
         self.current.read().status.clone()
     }
 
@@ -190,6 +207,7 @@ impl SharedSession {
         }
         let mut questions = self.questions.lock();
         questions.answered = questions.heard;
+        questions.has_settled = true;
         self.answered.notify_all();
     }
 

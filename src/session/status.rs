@@ -3,9 +3,8 @@
 //! Made by `renewal`, kept by `shared`, shown by `waiaas://session/status` and the `status` command. Pure.
 //! Refuses to decide anything.
 
-use serde_json::json;
-
 use super::State;
+use crate::json::Object;
 use crate::time::Timestamp;
 
 /// The session as people and clients may see it.
@@ -66,16 +65,19 @@ impl Status {
 
     /// The resource `waiaas://session/status`. Times are Unix seconds, as everywhere in the daemon's API.
     pub fn to_json(&self) -> String {
-        json!({
-            "state": self.state.name(),
-            "expiresAt": self.expires_at.map(Timestamp::unix_seconds),
-            "renewAt": self.renew_at.map(Timestamp::unix_seconds),
-            "renewals": self.renewals,
-            "source": self.source.map(Source::name),
-            "lastError": self.last_error,
-            "unsaved": self.unsaved,
-        })
-        .to_string()
+        let seconds = |time: Option<Timestamp>| {
+            time.map_or_else(|| "null".to_owned(), |time| time.unix_seconds().to_string())
+        };
+        let text = |text: Option<&str>| serde_json::Value::from(text).to_string();
+        let mut json = Object::new();
+        json.string("state", self.state.name())
+            .raw("expiresAt", &seconds(self.expires_at))
+            .raw("renewAt", &seconds(self.renew_at))
+            .raw("renewals", &self.renewals.to_string())
+            .raw("source", &text(self.source.map(Source::name)))
+            .raw("lastError", &text(self.last_error.as_deref()))
+            .bool("unsaved", self.unsaved);
+        json.finish()
     }
 }
 
@@ -93,11 +95,10 @@ mod tests {
             source: Some(Source::Renewal),
             ..Status::UNKNOWN
         };
-        let shown: serde_json::Value = serde_json::from_str(&status.to_json()).unwrap();
-        let expected = json!({
-            "state": "active", "expiresAt": 1_795_330_300, "renewAt": 1_795_330_180, "renewals": 3,
-            "source": "renewal", "lastError": null, "unsaved": false,
-        });
-        assert_eq!(shown, expected);
+        assert_eq!(
+            status.to_json(),
+            "{\"state\":\"active\",\"expiresAt\":1795330300,\"renewAt\":1795330180,\"renewals\":3,\
+             \"source\":\"renewal\",\"lastError\":null,\"unsaved\":false}"
+        );
     }
 }

@@ -213,7 +213,7 @@ impl Play {
         if self.first_token == Some("") {
             session.renewed_after(session.current().generation);
         } else {
-            while session.status().state != State::Active {
+            while session.settled_status().state != State::Active {
                 changes.recv_timeout(WAIT_MAX).expect("the worker finds the token");
             }
         }
