@@ -79,8 +79,8 @@ fn session_expired() -> Failure {
         .string("message", "No usable session token: the session has expired, was revoked, or was never set up")
         .string(
             "action",
-            "Ask the user to run `waiaas-mcp setup` (or to put a new token into the token file), then try again: \
-             the new token is used at once, without a restart",
+            "Ask the user to make a new session (`waiaas mcp setup` of the daemon's command line writes the token \
+             file), then try again: the new token is used at once, without a restart",
         )
         .bool("retryable", true)
         .finish();
@@ -99,7 +99,7 @@ fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
     } else {
         let message = format!(
             "No usable answer from the WAIaaS daemon ({}). Nothing was changed. If this goes on, ask the user \
-             whether the daemon is running; `waiaas-mcp doctor` finds the cause",
+             whether the daemon is running and WAIAAS_BASE_URL names it",
             fault.detail
         );
         ("daemon_unavailable", message)
