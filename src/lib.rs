@@ -14,6 +14,8 @@
 
 pub mod json;
 pub mod log;
+#![allow(rustdoc::private_intra_doc_links, reason = "this documentation is read by the program's developers")]
+
 pub mod secret;
 pub mod time;
 

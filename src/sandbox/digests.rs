@@ -172,7 +172,7 @@ pub(super) fn keccak256(message: &[u8]) -> [u8; DIGEST_BYTES] {
     digest
 }
 
-/// Keccak-f[1600]. The round constants come from their generator, x^8 + x^6 + x^5 + x^4 + 1.
+/// The permutation Keccak-f of 1600 bits. The round constants come from their generator, x^8 + x^6 + x^5 + x^4 + 1.
 fn permute(lanes: &mut [u64; 25]) {
     let mut generator: u8 = 1;
     for _ in 0..24 {
