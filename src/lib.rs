@@ -12,10 +12,10 @@
 //!
 //! Where to start reading: [`session::renewal`], then [`server`], then one file of [`wallet::catalogue`].
 
-pub mod json;
-pub mod log;
 #![allow(rustdoc::private_intra_doc_links, reason = "this documentation is read by the program's developers")]
 
+pub mod json;
+pub mod log;
 pub mod secret;
 pub mod time;
 
