@@ -57,27 +57,25 @@ fn main() -> ExitCode {
         theirs.push(round(floor, &data_dir, Duration::ZERO));
     }
     let memory = |path: &str| {
-        median((0..MEMORY_ROUNDS).map(|_| round(path, &data_dir, SETTLE).rss_kb.unwrap() as f64)) / 1024.0
+        Rank::Median.of((0..MEMORY_ROUNDS).map(|_| round(path, &data_dir, SETTLE).rss_kb.unwrap() as f64))
+            / 1024.0
     };
     let (our_rss, floor_rss) = (memory(program), memory(floor));
     std::fs::remove_dir_all(&data_dir).unwrap();
 
-    let micros = |of: fn(&Round) -> Duration, rounds: &[Round]| {
-        median(rounds.iter().map(|r| of(r).as_secs_f64() * 1e6))
+    println!("{ROUNDS} rounds, interleaved            program      floor    ratio");
+    let row = |what: &str, of: fn(&Round) -> Duration, rank: Rank| {
+        let micros = |rounds: &[Round]| rank.of(rounds.iter().map(|round| of(round).as_secs_f64() * 1e6));
+        let (ours, theirs) = (micros(&ours), micros(&theirs));
+        println!("{what:<32} {ours:>10.0} {theirs:>10.0} {:>8.2}", ours / theirs);
+        ours / theirs
     };
-    let (start, floor_start) = (micros(|r| r.start, &ours), micros(|r| r.start, &theirs));
-    let (exit, floor_exit) = (micros(|r| r.exit, &ours), micros(|r| r.exit, &theirs));
-    println!("median of {ROUNDS} rounds, interleaved    program      floor    ratio");
+    row("spawn to initialize, median, µs", |round| round.start, Rank::Median);
+    let start_ratio = row("  quickest tenth, µs", |round| round.start, Rank::QuickestTenth);
+    row("end of stdin to exit, median, µs", |round| round.exit, Rank::Median);
     println!(
-        "spawn to initialize, µs             {start:>10.0} {floor_start:>10.0} {:>8.2}",
-        start / floor_start
-    );
-    println!(
-        "end of stdin to exit, µs            {exit:>10.0} {floor_exit:>10.0} {:>8.2}",
-        exit / floor_exit
-    );
-    println!(
-        "resident memory, idle, MB           {our_rss:>10.2} {floor_rss:>10.2} {:>8.2}",
+        "{:<32} {our_rss:>10.2} {floor_rss:>10.2} {:>8.2}",
+        "resident memory, idle, MB",
         our_rss / floor_rss
     );
 
@@ -88,7 +86,8 @@ fn main() -> ExitCode {
             missed = true;
         }
     };
-    check("start ratio", start / floor_start, limit(0));
+    // Noise of a shared machine only ever adds time, so the quickest tenth is what is held.
+    check("start ratio", start_ratio, limit(0));
     check("idle memory in MB", our_rss, limit(1));
     if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -126,8 +125,20 @@ fn round(path: &str, data_dir: &Path, settle: Duration) -> Round {
     Round { start, exit: before.elapsed(), rss_kb }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Which of many values is quoted.
+#[derive(Clone, Copy)]
+enum Rank {
+    Median,
+    QuickestTenth,
+}
+
+impl Rank {
+    fn of(self, values: impl Iterator<Item = f64>) -> f64 {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        values[match self {
+            Rank::Median => values.len() / 2,
+            Rank::QuickestTenth => values.len() / 10,
+        }]
+    }
 }
