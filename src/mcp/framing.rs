@@ -35,13 +35,17 @@ pub struct LineBuffer {
 impl LineBuffer {
     /// Takes bytes as they were read.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.forget_taken();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn forget_taken(&mut self) {
         self.bytes.drain(..self.start);
         self.scanned -= self.start;
         self.start = 0;
         if self.bytes.is_empty() {
             self.bytes.shrink_to(BYTES_KEPT);
         }
-        self.bytes.extend_from_slice(bytes);
     }
 
     /// How many bytes wait to be taken as lines.
@@ -61,6 +65,9 @@ impl LineBuffer {
             if self.skipping || self.len() > LINE_BYTES_MAX {
                 self.skipping = true;
                 self.start = self.scanned;
+            }
+            if self.is_empty() {
+                self.forget_taken();
             }
             return None;
         };
@@ -153,10 +160,9 @@ mod tests {
         buffer.push(&vec![b'x'; 3 * LINE_BYTES_MAX]);
         assert_eq!(buffer.next_line(), None);
         assert!(buffer.is_empty(), "what is too long is not kept");
+        assert!(buffer.bytes.capacity() <= BYTES_KEPT);
         buffer.push(b"\n");
         assert_eq!(buffer.next_line(), Some(Line::TooLong));
-        buffer.push(b"");
-        assert!(buffer.bytes.capacity() <= BYTES_KEPT);
     }
 
     #[test]
