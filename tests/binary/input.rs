@@ -14,6 +14,8 @@ const LINE_TOO_LONG: usize = 5 * 1024 * 1024;
 pub(crate) const SCENES: &[Scene] = &[
     ("lines that are no requests", wrong_lines),
     ("requests that cannot be served", wrong_requests),
+    ("many requests in one piece, and one request in many", odd_pieces),
+    ("a line without an end that is too long", endless_line),
     ("arguments that no tool takes", wrong_arguments),
     ("no token", || without_a_token(None)),
     ("a token file of garbage", || without_a_token(Some("garbage"))),
@@ -51,6 +53,39 @@ fn wrong_lines() {
     player.balance().assert_balance("after all of them");
     let ended = player.end();
     assert_eq!((ended.code, ended.answers()), (Some(0), Vec::new()));
+}
+
+fn odd_pieces() {
+    /// More than a pipe holds, in both directions.
+    const PINGS: u64 = 5_000;
+    let daemon = Daemon::start(300);
+    let mut player = Player::of(&daemon);
+    let ping = |id: u64| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n");
+    let first = 1_000_000;
+    let flood: String = (first..first + PINGS).map(ping).collect();
+    player.say_unended(flood.as_bytes());
+    for id in first..first + PINGS {
+        assert_eq!(player.answer(id)["result"], json!({}));
+    }
+    for byte in ping(7_000_000).bytes() {
+        player.say_unended(&[byte]);
+    }
+    assert_eq!(player.answer(7_000_000)["result"], json!({}));
+    // The longest line that is taken, and the first that is not, are far apart from a usual one.
+    let padding = "x".repeat(4 * 1024 * 1024 - 100);
+    let answer = player.request("ping", json!({ "padding": padding }));
+    assert_eq!(answer["result"], json!({}));
+    assert_eq!(player.end().code, Some(0));
+}
+
+fn endless_line() {
+    let daemon = Daemon::start(300);
+    let mut player = Player::of(&daemon);
+    player.say_unended(&vec![b'x'; LINE_TOO_LONG]);
+    let ended = player.end();
+    assert_eq!(ended.code, Some(0));
+    let answers = ended.answers();
+    assert_eq!((answers.len(), &answers[0]["error"]["code"]), (1, &json!(-32700)), "{answers:?}");
 }
 
 fn wrong_requests() {

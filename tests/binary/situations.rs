@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use waiaas_mcp::time::{Clock as _, SystemClock};
 
 use super::Scene;
 use super::daemon::{Claims, Daemon, until};
@@ -21,11 +22,14 @@ pub(crate) const SCENES: &[Scene] = &[
     ("E: the answer to a renewal is lost after its commit", answer_is_lost),
     ("G: the daemon's clock is ten minutes ahead", || clocks_differ(600)),
     ("G: the daemon's clock is ten minutes behind", || clocks_differ(-600)),
+    ("H: the absolute lifetime ends", absolute_lifetime),
     ("I: the renewal limit is reached", renewal_limit),
     ("J: setup is run again while the session is active", another_session),
     ("K: the daemon is down at the start", daemon_is_down_at_start),
     ("L: no token at the start, a finite one appears", || token_appears(json!({ "ttl": 300 }))),
     ("L: no token at the start, an unlimited one appears", || token_appears(json!({}))),
+    ("A: a client that says nothing", silent_client),
+    ("a subscriber hears of a renewal", subscriber),
     ("a lost answer to a transfer is not taken for a failure", transfer_is_lost),
 ];
 
@@ -199,6 +203,58 @@ fn renewal_limit() {
     let ledger = daemon.ledger();
     assert_eq!((ledger.renewals_granted(), ledger.renewals_asked()), (1, 2));
     assert_eq!(*ledger.renewals_refused(), json!({ "RENEWAL_LIMIT_REACHED": 1 }));
+}
+
+fn absolute_lifetime() {
+    let daemon = Daemon::start(300);
+    let issued = daemon.aged_session(json!({ "ttl": 4, "absoluteLifetime": 6 }), 2);
+    daemon.put_token(&issued.token);
+    let mut player = Player::of(&daemon);
+    let mut last_served_ms = 0;
+    let clock = SystemClock::start();
+    player.call_until(
+        "the end of the session",
+        |outcome| match outcome.is_balance() {
+            true => last_served_ms = clock.now().wall.unix_millis(),
+            false => outcome.assert_session_expired("at the end"),
+        },
+        |player| player.times_told("session.expired") > 0,
+    );
+    let ledger = daemon.ledger();
+    let ends_at_ms = ledger.session(&issued.id)["expiresAt"].as_i64().expect("a time") * 1000;
+    assert!((ends_at_ms - 1_500..ends_at_ms).contains(&last_served_ms), "{last_served_ms} {ends_at_ms}");
+    // One that gains time, and one that finds out that there is no more to gain.
+    assert_eq!((ledger.renewals_granted(), ledger.renewals_asked()), (2, 2));
+    assert_eq!(player.times_told("renewal.not_scheduled"), 1, "{}", player.log());
+}
+
+fn silent_client() {
+    let daemon = due_soon();
+    let mut player = Player::start(&mut serve(&daemon));
+    player.wait_for("renewal.succeeded", 1);
+    daemon.ledger().assert_undisturbed();
+    player.initialize();
+    player.balance().assert_balance("when it speaks at last");
+}
+
+fn subscriber() {
+    let daemon = due_soon();
+    let mut player = Player::of(&daemon);
+    let uri = json!({ "uri": "waiaas://session/status" });
+    player.request("resources/subscribe", uri.clone());
+    let ends_at = player.status()["expiresAt"].as_i64();
+    player.wait_for("renewal.succeeded", 1);
+    player.message("the status has changed", |message| {
+        message["method"] == "notifications/resources/updated" && message["params"] == uri
+    });
+    player.call_until(
+        "the new end is published",
+        |outcome| outcome.assert_balance("all the time"),
+        |player| {
+            let status = player.status();
+            status["expiresAt"].as_i64() > ends_at && status["renewals"] == 1 && status["state"] == "active"
+        },
+    );
 }
 
 fn another_session() {
