@@ -113,8 +113,9 @@ impl SharedSession {
     }
 
     /// Has the file looked at because the token of `generation` was refused, or because there was none to use;
-    /// a renewal under way is waited for. Returns what is current then, or after
-    /// [`policy::RELOAD_WAIT_MAX`]. A refusal of an older generation than the current one is answered at once.
+    /// a renewal under way is waited for. Returns as soon as another token can be used, whatever the worker goes on
+    /// to do with it; else what is current once the worker has looked, or after [`policy::RELOAD_WAIT_MAX`]. A
+    /// refusal of an older generation than the current one is answered at once.
     pub fn renewed_after(&self, generation: Generation) -> Lease {
         let lease = self.current();
         let is_usable = lease.session.is_some();
@@ -132,7 +133,8 @@ impl SharedSession {
         if let Err(TrySendError::Disconnected(_)) = self.nudges.try_send(Nudge) {
             return self.current();
         }
-        while questions.answered < mine {
+        let is_better = |lease: Lease| lease.session.is_some() && lease.generation != generation;
+        while questions.answered < mine && !is_better(self.current()) {
             let left = deadline.saturating_sub(self.clock.now().mono);
             if left.is_zero() || self.answered.wait_for(&mut questions, left).timed_out() {
                 break;
@@ -193,6 +195,9 @@ impl SharedSession {
         current.generation = generation;
         current.status.refused = false;
         drop(current);
+        // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
+        drop(self.questions.lock());
+        self.answered.notify_all();
         self.announce(Change { session_changed: !was_usable || !same });
     }
 

@@ -84,7 +84,7 @@ fn renewal_in_flight(end: fn(Player) -> Ended) {
 fn renewal_hangs() {
     /// The longest wait for a renewal in flight, and the end itself.
     const END_MAX: Duration = Duration::from_secs(6);
-    let daemon = Daemon::with_aged_token(20, 13);
+    let daemon = Daemon::with_aged_token(60, 40);
     daemon.inject_on_renewals(json!({ "kind": "hang" }));
     let mut player = Player::of(&daemon);
     player.wait_for("renewal.attempt", 1);

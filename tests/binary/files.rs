@@ -14,6 +14,7 @@ use super::Scene;
 use super::daemon::{Claims, Daemon, program};
 use super::outcome::Outcome;
 use super::player::{Player, pointed_at, serve};
+use super::situations::due_soon;
 
 /// What a call may take that finds no token, whatever stands in its place.
 const CALL_TIME_MAX: Duration = Duration::from_secs(1);
@@ -78,7 +79,7 @@ fn odd_file(spoil: impl FnOnce(&Path, &str)) {
         assert!(outcome.took < CALL_TIME_MAX, "the {time} call took {:?}", outcome.took);
     }
     player.ping();
-    assert!(player.times_told("token_file.unusable") > 0, "{}", player.log());
+    player.wait_for("token_file.unusable", 1);
     if path.is_dir() {
         fs::remove_dir(&path).expect("it is empty");
     }
@@ -105,7 +106,7 @@ fn spoiled_file(spoil: impl FnOnce(&Path)) {
 }
 
 fn unwritable_directory() {
-    let daemon = Daemon::with_aged_token(20, 11);
+    let daemon = due_soon();
     let Some(mut command) = without_special_rights(&daemon) else { return };
     let directory = daemon.data_dir().to_owned();
     let mode = |mode| fs::set_permissions(&directory, Permissions::from_mode(mode)).expect("it is ours");

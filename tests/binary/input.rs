@@ -149,6 +149,7 @@ fn without_a_token(in_file: Option<&str>) {
     }
     assert!(player.request("tools/list", json!({}))["result"]["tools"].is_array());
     let told = if in_file.is_some() { "token_file.unusable" } else { "session.missing" };
+    player.wait_for(told, 1);
     assert_eq!(player.times_told(told), 1, "{}", player.log());
     assert_eq!(player.end().code, Some(0));
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waiaas_mcp::time::{Clock as _, SystemClock};
+use waiaas_mcp::time::{Clock as _, SystemClock, millis};
 
 use super::Scene;
 use super::daemon::{Claims, Daemon, until};
@@ -15,6 +15,7 @@ use super::run;
 pub(crate) const SCENES: &[Scene] = &[
     ("B: the daemon is away when the token is due", daemon_is_away),
     ("B: the daemon accepts and does not answer", daemon_hangs),
+    ("B: renewals hang from the start, and after a refusal", renewals_hang),
     ("D: four processes on one file", run::several_processes_on_one_file),
     ("C: refused, and a new token is in the file", || refused_with_a_new_token(json!({ "ttl": 300 }))),
     ("C: refused, and an unlimited token is in the file", || refused_with_a_new_token(json!({}))),
@@ -33,9 +34,9 @@ pub(crate) const SCENES: &[Scene] = &[
     ("a lost answer to a transfer is not taken for a failure", transfer_is_lost),
 ];
 
-/// A token that is due about a second from now and has eight more to live.
-fn due_soon() -> Daemon {
-    Daemon::with_aged_token(20, 11)
+/// A token that is due in one or two seconds, which is time to prepare something, and has eight more to live.
+pub(crate) fn due_soon() -> Daemon {
+    Daemon::with_aged_token(20, 10)
 }
 
 /// An answer, or the word that the daemon is away.
@@ -45,8 +46,13 @@ fn assert_served_or_unavailable(outcome: &Outcome) {
     }
 }
 
-/// The events come in this order, whatever else comes between them.
+/// The events come in this order, whatever else comes between them. The log may come a little after an answer.
 fn assert_order(player: &mut Player, expected: &[&str]) {
+    for (event, times) in
+        expected.iter().map(|event| (*event, expected.iter().filter(|e| *e == event).count()))
+    {
+        player.wait_for(event, times);
+    }
     let told = player.events();
     let mut told_in_order = told.iter();
     let missing = expected.iter().find(|event| !told_in_order.any(|told| told == *event));
@@ -98,6 +104,32 @@ fn daemon_hangs() {
     daemon.ledger().assert_undisturbed();
 }
 
+/// A token that is good is used at once, although the first thing to be done about it takes long.
+fn renewals_hang() {
+    const CALL_TIME_MAX: Duration = Duration::from_secs(2);
+    let daemon = Daemon::with_aged_token(60, 40);
+    daemon.inject_on_renewals(json!({ "kind": "hang" }));
+    // The call comes first of all, before the token was read.
+    let mut player = Player::start(&mut serve(&daemon));
+    let first = player.balance();
+    first.assert_balance("the first call");
+    assert!(first.took < CALL_TIME_MAX, "the first call took {:?}", first.took);
+    player.wait_for("renewal.attempt", 1);
+    // The renewal is cut, and by the time of the refusal another one may begin at once.
+    daemon.go_down_for(Duration::from_millis(100));
+    player.wait_for("renewal.failed", 1);
+    let between_renewals = player.now() + Duration::from_millis(1_100);
+    until("the daemon is back, and renewals have their second between them", || {
+        daemon.listens() && player.now() > between_renewals
+    });
+    daemon.revoke_all();
+    daemon.put_token(&daemon.aged_session(json!({ "ttl": 60 }), 40).token);
+    let next = player.balance();
+    next.assert_balance("the call that meets the refusal");
+    assert!(next.took < CALL_TIME_MAX, "the call that meets the refusal took {:?}", next.took);
+    player.wait_for("renewal.attempt", 2);
+}
+
 fn refused_with_a_new_token(limits: Value) {
     let daemon = Daemon::start(300);
     let mut player = Player::of(&daemon);
@@ -123,6 +155,7 @@ fn ten_calls_are_refused() {
         let answer = player.answer(call);
         assert!(outcome(&answer).is_balance(), "{answer}");
     }
+    player.wait_for("reload.adopted", 1);
     assert_eq!(player.times_told("reload.attempt"), 1);
     assert!(daemon.ledger().calls_refused() <= 10);
 }
@@ -207,7 +240,7 @@ fn renewal_limit() {
 
 fn absolute_lifetime() {
     let daemon = Daemon::start(300);
-    let issued = daemon.aged_session(json!({ "ttl": 4, "absoluteLifetime": 6 }), 2);
+    let issued = daemon.aged_session(json!({ "ttl": 6, "absoluteLifetime": 8 }), 3);
     daemon.put_token(&issued.token);
     let mut player = Player::of(&daemon);
     let mut last_served_ms = 0;
@@ -215,7 +248,7 @@ fn absolute_lifetime() {
     player.call_until(
         "the end of the session",
         |outcome| match outcome.is_balance() {
-            true => last_served_ms = clock.now().wall.unix_millis(),
+            true => last_served_ms = clock.now().wall.unix_millis() - millis(outcome.took),
             false => outcome.assert_session_expired("at the end"),
         },
         |player| player.times_told("session.expired") > 0,
@@ -223,8 +256,10 @@ fn absolute_lifetime() {
     let ledger = daemon.ledger();
     let ends_at_ms = ledger.session(&issued.id)["expiresAt"].as_i64().expect("a time") * 1000;
     assert!((ends_at_ms - 1_500..ends_at_ms).contains(&last_served_ms), "{last_served_ms} {ends_at_ms}");
-    // One that gains time, and one that finds out that there is no more to gain.
-    assert_eq!((ledger.renewals_granted(), ledger.renewals_asked()), (2, 2));
+    // One that gains time, and one that finds out that there is no more to gain; on a busy machine the clamped token
+    // is so short that its 60 % are too early for a daemon that counts whole seconds.
+    assert_eq!(ledger.renewals_granted(), 2);
+    assert!(ledger.renewals_asked() <= 3, "{}", ledger.renewals_refused());
     assert_eq!(player.times_told("renewal.not_scheduled"), 1, "{}", player.log());
 }
 

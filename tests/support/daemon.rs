@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use waiaas_mcp::time::{Clock as _, SystemClock};
 
 /// Longest wait for anything that has no bound of its own.
-pub(crate) const TIME_MAX: Duration = Duration::from_secs(10);
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at something that is waited for.
 const POLL: Duration = Duration::from_millis(10);
@@ -154,7 +154,11 @@ impl Daemon {
     /// Goes down, and comes back by itself. Returns when it is down.
     pub(crate) fn go_down_for(&self, time: Duration) {
         self.control(json!({ "goDownForMs": u64::try_from(time.as_millis()).expect("a short time") }));
-        until("the daemon is down", || self.connect().is_err());
+        until("the daemon is down", || !self.listens());
+    }
+
+    pub(crate) fn listens(&self) -> bool {
+        self.connect().is_ok()
     }
 
     /// Opens a session with these limits.
