@@ -148,6 +148,8 @@ pub enum Action {
         session: Session,
         /// The generation it begins.
         generation: Generation,
+        /// What is published with it: nobody may see a token served and read that there is none.
+        status: Status,
     },
     /// Release the lock.
     ReleaseLock,

@@ -330,8 +330,9 @@ impl Renewal {
         self.too_early = 0;
         self.misconfigured = false;
         self.last_error = None;
-        let swap = Action::SwapToken { session: session.clone(), generation: self.generation };
+        let served = session.clone();
         self.held = Some(Held { session, source, not_renewable: not_renewable.or(unlimited), unsaved });
-        self.go(Phase::Swapping, swap)
+        let (generation, status) = (self.generation, self.status());
+        self.go(Phase::Swapping, Action::SwapToken { session: served, generation, status })
     }
 }

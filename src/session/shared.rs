@@ -186,14 +186,14 @@ impl SharedSession {
         *self.daemon_clock.read()
     }
 
-    /// The worker's: serves another token from now on.
-    pub(super) fn swap(&self, session: Session, generation: Generation) {
+    /// The worker's: serves another token from now on, and publishes it with its status.
+    pub(super) fn swap(&self, session: Session, generation: Generation, status: Status) {
         let was_usable = self.current().session.is_some();
         let mut current = self.current.write();
         let same = current.session.as_ref().is_some_and(|former| former.id() == session.id());
         current.session = Some(Arc::new(session));
         current.generation = generation;
-        current.status.refused = false;
+        current.status = status;
         drop(current);
         // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
         drop(self.questions.lock());

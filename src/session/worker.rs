@@ -151,8 +151,8 @@ impl World for DaemonWorld {
                 };
                 Event::Stored(self.file.store(&session, instead_of.as_ref(), now, pause))
             }
-            Action::SwapToken { session, generation } => {
-                self.shared.swap(session, generation);
+            Action::SwapToken { session, generation, status } => {
+                self.shared.swap(session, generation, status);
                 Event::TokenSwapped
             }
             Action::ReleaseLock => {

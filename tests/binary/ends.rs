@@ -27,8 +27,7 @@ pub(crate) const SCENES: &[Scene] = &[
 
 fn idle(end: fn(Player) -> Ended) {
     let daemon = Daemon::start(300);
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let player = Player::settled(&daemon);
     let ended = end(player);
     assert_eq!(ended.code, Some(0), "{:?}", ended.printed.stderr);
     assert!(ended.took < IDLE_END_MAX, "{:?}", ended.took);

@@ -91,10 +91,9 @@ fn odd_file(spoil: impl FnOnce(&Path, &str)) {
 
 /// The token was read already; what stands in the file then is no reason to stop.
 fn spoiled_file(spoil: impl FnOnce(&Path)) {
-    let daemon = Daemon::with_aged_token(8, 4);
+    let daemon = due_soon();
     let before = Claims::of(&daemon.token());
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let mut player = Player::settled(&daemon);
     spoil(&daemon.token_file());
     player.call_until(
         "renewed",

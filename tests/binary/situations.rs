@@ -61,8 +61,7 @@ fn assert_order(player: &mut Player, expected: &[&str]) {
 
 fn daemon_is_away() {
     let daemon = due_soon();
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let mut player = Player::settled(&daemon);
     daemon.go_down_for(Duration::from_secs(3));
     let mut unavailable = 0;
     let look = |outcome: &Outcome| {
@@ -132,8 +131,7 @@ fn renewals_hang() {
 
 fn refused_with_a_new_token(limits: Value) {
     let daemon = Daemon::start(300);
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let mut player = Player::settled(&daemon);
     daemon.revoke_all();
     daemon.put_token(&daemon.new_session(limits).token);
     player.balance().assert_balance("the call that meets the refusal");
@@ -145,8 +143,7 @@ fn refused_with_a_new_token(limits: Value) {
 
 fn ten_calls_are_refused() {
     let daemon = Daemon::start(300);
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let mut player = Player::settled(&daemon);
     daemon.revoke_all();
     daemon.put_token(&daemon.new_session(json!({ "ttl": 300 })).token);
     let calls: Vec<u64> =
@@ -296,8 +293,7 @@ fn another_session() {
     let daemon = Daemon::start(300);
     let first = daemon.aged_session(json!({ "ttl": 6 }), 1);
     daemon.put_token(&first.token);
-    let mut player = Player::of(&daemon);
-    player.balance().assert_balance("before");
+    let mut player = Player::settled(&daemon);
     let other = daemon.new_session(json!({ "ttl": 6 }));
     daemon.put_token(&other.token);
     player.call_until(

@@ -584,10 +584,10 @@ impl World {
                 let instead_of = instead_of.map(|token| token.expose().to_owned());
                 Event::Stored(self.store(index, &session, instead_of.as_deref()))
             }
-            Action::SwapToken { session, generation } => {
+            Action::SwapToken { session, generation, status } => {
                 let process = &mut self.processes[index];
                 process.served = Some((session, generation));
-                process.status.refused = false;
+                process.status = status;
                 process.held_since_ms = self.now_ms;
                 process.requests_for_token = 0;
                 Event::TokenSwapped

@@ -62,6 +62,15 @@ impl Player {
         Player::with(daemon, &[])
     }
 
+    /// The same once the server holds its token and has planned its renewal: what is put into the token file from then
+    /// on is news.
+    pub(crate) fn settled(daemon: &Daemon) -> Player {
+        let mut player = Player::of(daemon);
+        player.balance().assert_balance("at the start");
+        player.wait_for("renewal.scheduled", 1);
+        player
+    }
+
     /// The same with more in the environment.
     pub(crate) fn with(daemon: &Daemon, more: &[(&str, &str)]) -> Player {
         let mut player = Player::start(serve(daemon).envs(more.iter().copied()));

@@ -77,7 +77,7 @@ impl Renewal {
         if renewing_fails { State::Error } else { State::Active }
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         Status {
             state: self.state(),
             expires_at: self.held.as_ref().and_then(|held| held.session.expires_at()),
