@@ -194,12 +194,25 @@ fn a_crashed_processs_complete_token_is_found_and_its_fragments_are_not() {
     let leave = |name: &str, content: &str| fs::write(directory.path().join(name), content).unwrap();
     leave(".mcp-token.waiaas-mcp-0000000000000001", earlier.token().expose());
     leave(".mcp-token.waiaas-mcp-0000000000000002", later.token().expose());
-    leave(".mcp-token.waiaas-mcp-0000000000000003", &format!("{}####", later.token().expose()));
+    let begun = session("s", 1_795_330_200);
+    let (begun, _) = begun.token().expose().split_at(begun.token().expose().len() - 1);
+    leave(".mcp-token.waiaas-mcp-0000000000000003", &format!("{begun}####"));
     leave(".mcp-token.waiaas-mcp-0000000000000004", "####");
     leave(".other-token.waiaas-mcp-0000000000000005", session("s", 1_795_339_999).token().expose());
     leave("mcp-token.tmp", session("s", 1_795_339_999).token().expose());
     assert_eq!(TokenFile::new(place(&path)).sweep(NOW), Some(later));
     assert_eq!(names(directory.path()).len(), 6, "nothing is old yet");
+}
+
+/// A process killed between writing its token and cutting the reserved space off left a file that was adopted as
+/// it was: with the reserved space as part of the signature.
+#[test]
+fn a_token_left_before_the_reserved_space_was_cut_off_is_adopted_without_it() {
+    let (directory, path) = scratch();
+    let new = session("s", 1_795_330_180);
+    let content = format!("{}\n{}", new.token().expose(), "#".repeat(4000));
+    fs::write(directory.path().join(".mcp-token.waiaas-mcp-0000000000000001"), content).unwrap();
+    assert_eq!(TokenFile::new(place(&path)).sweep(NOW), Some(new));
 }
 
 #[test]

@@ -103,9 +103,7 @@ impl NotRenewable {
             NotRenewable::NotRequired => "the daemon says that the session has no end",
             NotRenewable::Exhausted => "the session's renewal limit or lifetime is reached",
             NotRenewable::Clamped => "the session's lifetime ends with this token",
-            NotRenewable::Superseded => {
-                "another token of this session was issued after it; a new one in the token file is picked up"
-            }
+            NotRenewable::Superseded => "another token of this session was issued after it",
         }
     }
 }
@@ -136,8 +134,14 @@ impl Notice {
                 write(Info, "renewal.scheduled", &[("at", at), ("in", within), ("expires_at", expires_at)])
             }
             Notice::NotScheduled { why, expires_at } => {
-                let fields: Fields<'_> = &[("why", &why.reason()), ("expires_at", expires_at)];
-                write(if why.is_expected() { Info } else { Warn }, "renewal.not_scheduled", fields)
+                let advice = "run `waiaas-mcp setup` before then; the new token is picked up by itself";
+                let fields: Fields<'_> =
+                    &[("why", &why.reason()), ("expires_at", expires_at), ("advice", &advice)];
+                if why.is_expected() {
+                    write(Info, "renewal.not_scheduled", &fields[..2])
+                } else {
+                    write(Warn, "renewal.not_scheduled", fields)
+                }
             }
             Notice::Attempt { number } => write(Info, "renewal.attempt", &[("number", number)]),
             Notice::Succeeded { renewals, expires_at } => {

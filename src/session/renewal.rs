@@ -250,7 +250,7 @@ impl Renewal {
         self.notices.push(Notice::Decision(decision));
         let storage_allowed = self.at.now.mono >= self.storage_not_before && !self.turn.tried_lock;
         let write = (decision.due && !decision.backing_off) || decision.unsaved;
-        if storage_allowed && (write || !self.swept) {
+        if storage_allowed && (write || !self.swept || self.is_superseded()) {
             self.turn.tried_lock = true;
             let purpose = if write { LockPurpose::Write } else { LockPurpose::Sweep };
             return self.go(Phase::Locking, Action::TakeLock(purpose));

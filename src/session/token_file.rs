@@ -32,9 +32,12 @@ struct Prepared {
 /// Stands between the token file's name and the random part of a temporary file's.
 const TEMPORARY_MARK: &str = ".waiaas-mcp-";
 
-/// Fills the reserved space. No token holds it, so a temporary file that was not cut to length is never taken
-/// for a complete one.
+/// Fills the reserved space. No token holds it.
 const RESERVED_BYTE: u8 = b'#';
+
+/// Stands behind a token until the file is cut to its length. In a file that was never cut it tells a token that
+/// was written to its end from the beginning of one.
+const TERMINATOR: u8 = b'\n';
 
 /// Tries for a temporary name that is free: two 64-bit random names do not meet twice.
 const NAME_ATTEMPTS_MAX: u32 = 4;
@@ -70,7 +73,11 @@ impl TokenFile {
             Ok(text) => text,
             Err(unread) => return unread,
         };
-        match Session::parse(&text, now) {
+        self.view(&text, now)
+    }
+
+    fn view(&self, text: &str, now: Timestamp) -> FileView {
+        match Session::parse(text, now) {
             Err(fault) => FileView::Unusable(fault.reason()),
             Ok(session) if self.place.only_session.as_deref().is_some_and(|only| only != session.id()) => {
                 FileView::Unusable("its token belongs to another session than the environment's")
@@ -187,7 +194,9 @@ impl TokenFile {
                 continue;
             }
             let path = entry.path();
-            if let FileView::Held(session) = self.read_one(&path, now)
+            if let Ok(text) = read_bounded(&path)
+                && let Some(token) = complete_token(&text)
+                && let FileView::Held(session) = self.view(token, now)
                 && latest.as_ref().is_none_or(|latest| session.is_later_than(latest))
             {
                 latest = Some(session);
@@ -281,11 +290,23 @@ fn read_bounded(path: &Path) -> Result<String, FileView> {
 }
 
 fn write_token(file: &mut File, token: &Token) -> io::Result<()> {
-    let bytes = token.expose().as_bytes();
+    let token = token.expose().as_bytes();
     file.seek(SeekFrom::Start(0))?;
-    file.write_all(bytes)?;
-    file.set_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+    // One write, so that nothing can come between a token and its terminator but a full disk.
+    file.write_all(&[token, &[TERMINATOR]].concat())?;
+    file.set_len(u64::try_from(token.len()).unwrap_or(u64::MAX))?;
     file.sync_all()
+}
+
+/// The token in a temporary file that a crashed process left, if it was written to its end: cut to length, or
+/// with its terminator before what is left of the reserved space. The beginning of a token has the form of a
+/// token too, with a signature that is too short.
+fn complete_token(text: &str) -> Option<&str> {
+    let reserved = char::from(RESERVED_BYTE);
+    match text.split_once(char::from(TERMINATOR)) {
+        Some((token, rest)) => rest.chars().all(|c| c == reserved).then_some(token),
+        None => (!text.contains(reserved)).then_some(text),
+    }
 }
 
 /// The last resort for a file that is itself a mount point and cannot be replaced. A crash within it could

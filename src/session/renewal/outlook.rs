@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Phase, Renewal};
 use crate::session::events::{Action, FileView};
-use crate::session::notice::{Decision, Notice};
+use crate::session::notice::{Decision, NotRenewable, Notice};
 use crate::session::status::Status;
 use crate::session::{Session, State, policy, schedule};
 use crate::time::Timestamp;
@@ -28,6 +28,11 @@ impl Renewal {
 
     pub(super) fn usable(&self) -> bool {
         self.held.as_ref().is_some_and(|held| self.is_good(&held.session))
+    }
+
+    /// A later token of the session exists. Until it is found, a crashed process may have it.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.not_renewable == Some(NotRenewable::Superseded))
     }
 
     /// When the held token may be renewed, in the daemon's time.

@@ -136,9 +136,9 @@ impl Renewal {
         self.notices.push(Notice::Failed { code: code.clone(), next: goes_on.then_some(wait) });
         self.last_error = Some(code);
         match answer {
-            RenewalAnswer::Refused | RenewalAnswer::Superseded => {
-                self.go(Phase::LookingAfterRefusal, Action::ReadFile)
-            }
+            RenewalAnswer::Refused => self.go(Phase::LookingAfterRefusal, Action::ReadFile),
+            // The later token may lie in a crashed process's temporary file that could not be read before.
+            RenewalAnswer::Superseded => self.go(Phase::Sweeping, Action::Sweep),
             _ => self.unlock(),
         }
     }
