@@ -67,7 +67,7 @@ struct Questions {
     asked: u64,
     heard: u64,
     answered: u64,
-    /// The worker has looked around once: what is published means something.
+    /// The worker has found a token, or looked around in vain: what is published means something.
     has_settled: bool,
     /// The newest generation that was refused to a call since the worker woke last.
     rejected: Option<Generation>,
@@ -196,7 +196,7 @@ impl SharedSession {
         current.status = status;
         drop(current);
         // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
-        drop(self.questions.lock());
+        self.questions.lock().has_settled = true;
         self.answered.notify_all();
         self.announce(Change { session_changed: !was_usable || !same });
     }
