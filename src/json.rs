@@ -76,6 +76,17 @@ pub fn array_of_strings<'a>(values: impl IntoIterator<Item = &'a str>) -> String
     out
 }
 
+/// The object `first` with the members of the object `second` behind its own. Both are the text of an object.
+pub fn with_members(first: &str, second: &str) -> String {
+    let inner = |object: &str| {
+        let object = object.trim();
+        object.strip_prefix('{').and_then(|object| object.strip_suffix('}')).unwrap_or("").to_owned()
+    };
+    let (first, second) = (inner(first), inner(second));
+    let separator = if first.trim().is_empty() || second.trim().is_empty() { "" } else { "," };
+    format!("{{{first}{separator}{second}}}")
+}
+
 /// A JSON object being written. Members stand in the order in which they are added.
 #[derive(Default)]
 pub struct Object {
@@ -244,5 +255,17 @@ mod tests {
         assert_eq!(Object::new().finish(), "{}");
         assert_eq!(array_of_strings(["a", "b"]), r#"["a","b"]"#);
         assert_eq!(array_of_strings([]), "[]");
+    }
+    #[test]
+    fn objects_are_joined_as_text() {
+        let table = [
+            ("{}", "{}", "{}"),
+            (" { } ", r#"{"a":1}"#, r#"{ "a":1}"#),
+            (r#"{"a":1}"#, "{}", r#"{"a":1}"#),
+            ("{\"a\":1}\n", r#"{"b":2}"#, r#"{"a":1,"b":2}"#),
+        ];
+        for (first, second, expected) in table {
+            assert_eq!(with_members(first, second), expected);
+        }
     }
 }

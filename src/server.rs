@@ -31,6 +31,7 @@ pub mod batches;
 pub mod call;
 pub mod call_pool;
 pub mod composed;
+pub mod own_wallet;
 pub mod render;
 pub mod resources;
 pub mod toolbox;

@@ -3,6 +3,7 @@
 use serde_json::json;
 use waiaas_mcp::http::{Method, Request};
 use waiaas_mcp::json::RawValue;
+use waiaas_mcp::wallet::arguments::Draft;
 use waiaas_mcp::wallet::binding::{Defaults, bind, check};
 use waiaas_mcp::wallet::catalogue;
 use waiaas_mcp::wallet::spec::Kind;
@@ -13,11 +14,17 @@ const OTHER: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
 fn bound(tool: &str, arguments: &str, defaults: &Defaults<'_>) -> Result<Request, String> {
     let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
     let spec = catalogue::find(tool).expect("a tool");
-    bind(spec, Some(&raw), defaults).map_err(|error| error.to_string())
+    let draft = bind(spec, Some(&raw), defaults).map_err(|error| error.to_string())?;
+    draft.complete(|| Ok("FOUND".to_owned()))
 }
 
 fn sent(tool: &str, arguments: &str) -> Request {
     bound(tool, arguments, &Defaults::default()).unwrap_or_else(|error| panic!("{tool} {arguments}: {error}"))
+}
+
+/// The request of a draft that lacks nothing.
+fn complete(draft: Draft) -> Request {
+    draft.complete(|| Err("nothing is to be found")).expect("complete")
 }
 
 /// What the message says after the colon.
@@ -53,6 +60,38 @@ fn queries_keep_the_order_of_the_table_and_every_digit() {
             "/v1/policies?walletId=x&limit=200&offset=0",
         ),
         ("get_policies", r#"{"limit":20.0}"#, "/v1/policies?limit=20.0"),
+        (
+            "list_nfts",
+            r#"{"network":"eip155:1","cursor":"k=","limit":5,"group_by":"collection"}"#,
+            "/v1/wallet/nfts?network=ethereum-mainnet&pageKey=k%3D&pageSize=5&groupBy=collection",
+        ),
+        (
+            "get_nft_metadata",
+            r#"{"token_identifier":"0xA:1/2","network":"n"}"#,
+            "/v1/wallet/nfts/0xA%3A1%2F2?network=n",
+        ),
+        (
+            "waiaas_get_health_factor",
+            r#"{"wallet_id":"w","network":"n"}"#,
+            "/v1/wallet/health-factor?wallet_id=w&network=n",
+        ),
+        ("get_nonce", r#"{"wallet_id":"w"}"#, "/v1/nonce"),
+        (
+            "erc8004_get_reputation",
+            r#"{"agent_id":"007","tag2":"b"}"#,
+            "/v1/erc8004/agent/007/reputation?tag2=b",
+        ),
+        (
+            "waiaas_hl_get_funding_rates",
+            r#"{"market":"ETH","start_time":1234567890123}"#,
+            "/v1/hyperliquid/funding-rates?market=ETH&startTime=1234567890123",
+        ),
+        (
+            "waiaas_pm_get_markets",
+            r#"{"limit":"5","keyword":"a b"}"#,
+            "/v1/polymarket/markets?keyword=a+b&limit=5",
+        ),
+        ("wc_status", r#"{"wallet_id":"w"}"#, "/v1/wallet/wc/session?walletId=w"),
     ];
     for (tool, arguments, target) in table {
         assert_eq!(sent(tool, arguments), Request::get(target), "{tool} {arguments}");
@@ -101,6 +140,52 @@ fn bodies_keep_the_order_of_the_table_and_every_digit() {
             r#"{"to":"p","type":"CONTRACT_CALL","accounts":[{"pubkey":"k","isSigner":true,"isWritable":false}]}"#,
         ),
         ("sign_message", r#"{"message":""}"#, r#"{"message":""}"#),
+        (
+            "call_contract",
+            r#"{"to":"c","type":"TRANSFER","value":"0"}"#,
+            r#"{"type":"CONTRACT_CALL","to":"c","value":"0"}"#,
+        ),
+        (
+            "approve_token",
+            r#"{"spender":"s","token":{"assetId":"x"},"amount":"1"}"#,
+            r#"{"type":"APPROVE","spender":"s","token":{"assetId":"x"},"amount":"1"}"#,
+        ),
+        (
+            "send_batch",
+            r#"{"instructions":[{"to":"a", "n":1.0},{}]}"#,
+            r#"{"type":"BATCH","instructions":[{"to":"a", "n":1.0},{}]}"#,
+        ),
+        (
+            "transfer_nft",
+            r#"{"to":"a","token_address":"t","token_id":"1","standard":"erc1155","network":"eip155:1"}"#,
+            r#"{"type":"NFT_TRANSFER","to":"a","token":{"address":"t","tokenId":"1","standard":"ERC-1155"},"network":"ethereum-mainnet"}"#,
+        ),
+        (
+            "transfer_nft",
+            r#"{"to":"a","token_address":"t","token_id":"1","standard":"XLS-20","network":"n"}"#,
+            r#"{"type":"NFT_TRANSFER","to":"a","token":{"address":"t","tokenId":"1","standard":"XLS-20"},"network":"n"}"#,
+        ),
+        (
+            "encode_calldata",
+            r#"{"abi":[],"functionName":"f","wallet_id":"w"}"#,
+            r#"{"abi":[],"functionName":"f","args":[]}"#,
+        ),
+        (
+            "encode_calldata",
+            r#"{"abi":[],"functionName":"f","args":[1.50,{"a":null},"x"]}"#,
+            r#"{"abi":[],"functionName":"f","args":[1.50,{"a":null},"x"]}"#,
+        ),
+        (
+            "erc8128_sign_request",
+            r#"{"method":"GET","url":"https://a","ttl_seconds":60}"#,
+            r#"{"method":"GET","url":"https://a","ttlSec":60}"#,
+        ),
+        // A header given in another case is replaced, not doubled.
+        (
+            "erc8128_verify_signature",
+            r#"{"method":"GET","url":"https://a","headers":{"Signature":"old","x":"y"},"signature_input":"i","signature":"s"}"#,
+            r#"{"method":"GET","url":"https://a","headers":{"x":"y","signature-input":"i","signature":"s"}}"#,
+        ),
         ("sign_message", "{}", "{}"),
         // What is hashed and signed must be what was given, to the last byte.
         (
@@ -114,6 +199,44 @@ fn bodies_keep_the_order_of_the_table_and_every_digit() {
         assert_eq!(request.body.as_deref(), Some(body), "{tool} {arguments}");
         assert_eq!(request.method, Method::Post);
     }
+}
+
+#[test]
+fn a_wallet_in_the_path_is_the_given_the_configured_or_the_found_one() {
+    let target = |tool: &str, arguments: &str, wallet_id| {
+        bound(tool, arguments, &Defaults { wallet_id }).unwrap_or_else(|error| panic!("{error}")).target
+    };
+    let given = format!(r#"{{"wallet_id":"{OTHER}","status":"LIVE"}}"#);
+    let table = [
+        (given.as_str(), Some(WALLET), format!("/v1/wallets/{OTHER}/polymarket/orders?status=LIVE")),
+        (r#"{"wallet_id":""}"#, Some(WALLET), format!("/v1/wallets/{WALLET}/polymarket/orders")),
+        (r#"{"status":"LIVE"}"#, None, "/v1/wallets/FOUND/polymarket/orders?status=LIVE".to_owned()),
+        (r#"{"wallet_id":"a/b"}"#, None, "/v1/wallets/a%2Fb/polymarket/orders".to_owned()),
+    ];
+    for (arguments, configured, expected) in table {
+        assert_eq!(target("waiaas_pm_get_orders", arguments, configured), expected);
+    }
+    assert_eq!(
+        refused("list_offchain_actions", r#"{"wallet_id":"default"}"#),
+        "`wallet_id`: expected a wallet's id, a UUID, got the string \"default\"."
+    );
+    assert_eq!(
+        refused("list_credentials", r#"{"wallet_id":".."}"#),
+        "`wallet_id`: expected a string other than ``, `.` and `..`, got the string \"..\"."
+    );
+    let sub_account = format!(r#"{{"sub_account":"0x{}"}}"#, "a".repeat(40));
+    assert_eq!(
+        target("waiaas_hl_get_sub_positions", &sub_account, None),
+        format!("/v1/wallets/FOUND/hyperliquid/sub-accounts/0x{}/positions", "a".repeat(40))
+    );
+}
+
+#[test]
+fn a_token_is_never_dropped_from_a_transfer() {
+    // The daemon would ignore it and send as much of its own coin instead.
+    let problem = "`token`: expected nothing, because `type` is TRANSFER and would ignore it, got an object.";
+    let arguments = r#"{"to":"a","amount":"1","type":"TRANSFER","token":{"assetId":"x"}}"#;
+    assert_eq!(refused("send_token", arguments), problem);
 }
 
 #[test]
@@ -144,7 +267,7 @@ fn a_free_path_value_stays_one_segment() {
     spec.params[0].kind = Kind::Text;
     let target = |value: &str| {
         let raw = RawValue::from_string(json!({ "transaction_id": value }).to_string()).expect("JSON");
-        bind(&spec, Some(&raw), &Defaults::default()).map(|request| request.target)
+        bind(&spec, Some(&raw), &Defaults::default()).map(complete).map(|request| request.target)
     };
     for (value, segment) in [("a:b/../c", "a%3Ab%2F..%2Fc"), ("é?#%2e", "%C3%A9%3F%23%252e"), ("...", "...")]
     {
@@ -172,9 +295,36 @@ fn the_configured_wallet_is_the_default_of_every_tool() {
 }
 
 #[test]
+fn a_signature_has_its_default_and_every_member_its_place() {
+    let members = [
+        "sender",
+        "nonce",
+        "call_data",
+        "call_gas_limit",
+        "verification_gas_limit",
+        "pre_verification_gas",
+        "max_fee_per_gas",
+        "max_priority_fee_per_gas",
+    ];
+    let mut arguments =
+        json!({ "wallet_id": WALLET, "build_id": OTHER, "paymaster_post_op_gas_limit": "0x1" });
+    for member in members {
+        arguments[member] = json!("0x");
+    }
+    let request = sent("sign_userop", &arguments.to_string());
+    assert_eq!(request.target, format!("/v1/wallets/{WALLET}/userop/sign"));
+    assert_eq!(
+        request.body,
+        Some(format!(
+            r#"{{"buildId":"{OTHER}","userOperation":{{"sender":"0x","nonce":"0x","callData":"0x","callGasLimit":"0x","verificationGasLimit":"0x","preVerificationGas":"0x","maxFeePerGas":"0x","maxPriorityFeePerGas":"0x","signature":"0x","paymasterPostOpGasLimit":"0x1"}}}}"#
+        ))
+    );
+}
+
+#[test]
 fn absent_arguments_are_an_empty_object() {
     let spec = catalogue::find("get_address").expect("a tool");
-    let request = bind(spec, None, &Defaults::default()).expect("nothing is required");
+    let request = complete(bind(spec, None, &Defaults::default()).expect("nothing is required"));
     assert_eq!(request, Request::get("/v1/wallet/address"));
     assert_eq!(sent("get_address", "null"), request);
     assert_eq!(sent("get_address", r#"{"unknown":{"a":[1]}}"#), request);
@@ -252,6 +402,35 @@ fn a_wrong_argument_is_named_with_what_was_expected_and_what_came() {
              `accounts[1]`: expected an object, got null.",
         ),
         (
+            "transfer_nft",
+            r#"{"to":"a","token_address":"t","token_id":"1","standard":"erc20","network":"n"}"#,
+            "`standard`: expected one of erc721, erc1155, metaplex, xls20, ERC-721, ERC-1155, METAPLEX, XLS-20, \
+             got the string \"erc20\".",
+        ),
+        ("send_batch", r#"{"instructions":[{}]}"#, "`instructions`: expected 2 to 20 objects, got 1."),
+        (
+            "send_batch",
+            r#"{"instructions":[{},1]}"#,
+            "`instructions[1]`: expected an object, got the number 1.",
+        ),
+        (
+            "x402_fetch",
+            r#"{"url":"/a","headers":{"a":1,"b":"c"}}"#,
+            "`url`: expected an absolute http or https URL, got the string \"/a\"; \
+             `headers.a`: expected a string, got the number 1.",
+        ),
+        (
+            "erc8004_get_agent_info",
+            r#"{"agent_id":"1/../2"}"#,
+            "`agent_id`: expected decimal digits, got the string \"1/../2\".",
+        ),
+        (
+            "get_rpc_proxy_url",
+            r#"{"wallet_id":"w","chain_id":1.5}"#,
+            "`wallet_id`: expected a wallet's id, a UUID, got the string \"w\"; \
+             `chain_id`: expected an integer of at least 0, got the number 1.5.",
+        ),
+        (
             "sign_message",
             r#"{"typed_data":{"domain":{"chainId":true},"types":[],"message":{}}}"#,
             "`typed_data.domain.chainId`: expected a string or a number, got true; \
@@ -278,7 +457,11 @@ fn a_huge_wrong_call_gets_a_small_answer() {
         "9".repeat(100_000)
     );
     assert!(refused("simulate_transaction", &arguments).len() < 4_000);
-    let deep = format!(r#"{{"to":"a","amount":"1","abi":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    let deep = format!(
+        r#"{{"to":"a","amount":"1","abi":[{{"a":{}{}}}]}}"#,
+        "[".repeat(200_000),
+        "]".repeat(200_000)
+    );
     assert!(sent("simulate_transaction", &deep).body.is_some());
 }
 

@@ -12,6 +12,7 @@ use crate::session::Session;
 use crate::session::answers::about_the_token;
 use crate::session::shared::SharedSession;
 
+use super::own_wallet::OwnWallet;
 use super::render::{CallError, code_of};
 
 /// The daemon as calls see it.
@@ -22,6 +23,8 @@ pub struct Daemon {
     pub session: Arc<SharedSession>,
     /// The wallet of calls that name none; a UUID.
     pub wallet_id: Option<String>,
+    /// The session's only wallet, once it was asked for.
+    pub own_wallet: OwnWallet,
     /// How long one request may take.
     pub call_time_max: Duration,
 }

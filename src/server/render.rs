@@ -25,6 +25,22 @@ pub struct Failure {
     pub result: CallToolResult,
 }
 
+/// What to do about one code of the daemon's, where more is known than the daemon says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advice {
+    /// The daemon's code.
+    pub code: &'static str,
+    /// One sentence.
+    pub hint: &'static str,
+}
+
+impl Failure {
+    /// An error that is not the daemon's: `code`, a sentence, and what to do.
+    pub fn own(code: &str, message: &str, retryable: bool, hint: Option<&str>) -> Failure {
+        Failure { code: code.to_owned(), result: own_error(code, message, retryable, hint) }
+    }
+}
+
 /// The text of a good answer, or what is said instead. `repeatable`: the request changes nothing.
 ///
 /// # Errors
@@ -37,8 +53,25 @@ pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<
             // Success that says by its status that there is nothing to say.
             204 | 205 => Ok("{}".to_owned()),
             200..=299 => readable(response.body).ok_or_else(|| unreadable(response.status, repeatable)),
-            _ => Err(refusal(&response, repeatable)),
+            _ => Err(refusal(&response, repeatable, None)),
         },
+    }
+}
+
+/// The same, with advice of ours where the daemon refuses with the code it is for.
+///
+/// # Errors
+/// [`Failure`] for everything but a readable success.
+pub fn answer_advised(
+    outcome: Result<Response, CallError>,
+    repeatable: bool,
+    advice: Advice,
+) -> Result<String, Failure> {
+    match outcome {
+        Ok(response) if !(200..=299).contains(&response.status) => {
+            Err(refusal(&response, repeatable, Some(advice)))
+        }
+        outcome => answer(outcome, repeatable),
     }
 }
 
@@ -118,7 +151,7 @@ pub fn code_of(body: &[u8]) -> Option<String> {
     ErrorBody::read(std::str::from_utf8(body).ok()?)?.code
 }
 
-fn refusal(response: &Response, repeatable: bool) -> Failure {
+fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Failure {
     let text = std::str::from_utf8(&response.body).unwrap_or_default();
     let body = ErrorBody::read(text).unwrap_or_default();
     // A failing gateway does not say whether the daemon behind it acted: that is no answer.
@@ -146,7 +179,10 @@ fn refusal(response: &Response, repeatable: bool) -> Failure {
     let mut object = Object::new();
     object.bool("error", true).string("code", &code).string("message", &message);
     object.bool("retryable", body.retryable.unwrap_or(status == 429));
-    for (name, value) in [("hint", body.hint), ("details", body.details), ("requestId", body.request_id)] {
+    let advice = advice.filter(|advice| advice.code == code);
+    object.optional_string("hint", advice.map(|advice| advice.hint));
+    let hint = body.hint.filter(|_| advice.is_none());
+    for (name, value) in [("hint", hint), ("details", body.details), ("requestId", body.request_id)] {
         if let Some(value) = value {
             object.raw(name, value);
         }

@@ -3,10 +3,11 @@
 //! Used by the server. Refuses to know how a text is sent.
 
 use crate::http::{Request, percent_encoded};
+use crate::json::with_members;
 use crate::mcp::types::{CallToolResult, Resource};
 
 use super::call::{Cancelled, Daemon};
-use super::composed::{health, with_members};
+use super::composed::health;
 use super::render;
 
 /// The state of the session, which changes by itself.

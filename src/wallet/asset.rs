@@ -58,6 +58,16 @@ impl Asset {
         })
     }
 
+    /// The daemon's name of the chain, if it knows it.
+    pub fn network(&self) -> Option<&'static str> {
+        self.network
+    }
+
+    /// The token's address; `None` for the chain's own coin.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
     /// The result, or the request that leads to it. There is nothing to ask about a chain's own coin, about a
     /// chain the daemon does not know, and about Solana, for which it keeps no registry.
     pub fn resolve(&self) -> Resolution {

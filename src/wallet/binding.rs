@@ -4,15 +4,14 @@
 //! what the schema does not know is dropped. Numbers and nested JSON go on as the text they came in. Pure.
 //! Refuses to judge values that the schema allows: the daemon knows better and says so.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::arguments::{Arguments, Draft, Value, object_text, text_of, unasked};
 use super::networks;
-use super::raw::{is_integer, is_number, is_uuid, shown};
-use super::spec::{Effect, Kind, Param, Place, Required, Shape, ToolSpec};
-use crate::http::{Request, percent_encoded};
-use crate::json::{self, Object, RawValue, string};
+use super::raw::{count, has_form, is_integer, is_number, shortened, shown};
+use super::spec::{Form, Kind, Param, Place, Required, Shape, Spelling, ToolSpec};
+use crate::json::{RawValue, string};
 
 /// Problems named in one answer. More would not help whoever has to mend the call, and a list of a million
 /// wrong items must not become an answer of that size.
@@ -25,19 +24,19 @@ pub struct Defaults<'a> {
     pub wallet_id: Option<&'a str>,
 }
 
-/// The checked arguments of one call.
-#[derive(Clone, Debug)]
-pub struct Arguments<'s> {
-    spec: &'s ToolSpec,
-    /// One for each parameter of the row; absent ones stay out of the request.
-    values: Vec<Option<Value>>,
-}
-
 /// What is wrong with a call's arguments. Displayed for the model, which can mend the call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ArgumentError {
     tool: String,
     problems: Vec<Problem>,
+}
+
+impl ArgumentError {
+    /// One problem that only the meaning of the arguments shows.
+    pub(super) fn one(tool: &str, argument: &str, expected: &str, came: &str) -> ArgumentError {
+        let [argument, expected, came] = [argument, expected, came].map(str::to_owned);
+        ArgumentError { tool: tool.to_owned(), problems: vec![Problem { argument, expected, came }] }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,14 +47,6 @@ struct Problem {
     came: String,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Value {
-    /// A string, decoded.
-    Text(String),
-    /// Any other JSON, as text.
-    Json(String),
-}
-
 /// The request that a call of this tool becomes; of a composed tool, the first one.
 ///
 /// # Errors
@@ -64,8 +55,8 @@ pub fn bind(
     spec: &ToolSpec,
     arguments: Option<&RawValue>,
     defaults: &Defaults<'_>,
-) -> Result<Request, ArgumentError> {
-    Ok(check(spec, arguments, defaults)?.request())
+) -> Result<Draft, ArgumentError> {
+    Ok(check(spec, arguments, defaults)?.draft())
 }
 
 /// Checks the arguments of a call. `None` is the same as an empty object.
@@ -86,96 +77,6 @@ pub fn check<'s>(
     match values {
         Some(values) if checker.problems.is_empty() => Ok(Arguments { spec, values }),
         _ => Err(ArgumentError { tool: spec.name.to_string(), problems: checker.problems }),
-    }
-}
-
-impl Arguments<'_> {
-    /// The text of an argument that is a string, as it will be sent.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        text_of(&self.spec.params, &self.values, name)
-    }
-
-    /// The request.
-    pub fn request(&self) -> Request {
-        let endpoint = &self.spec.endpoint;
-        let mut target = self.path();
-        let mut separator = '?';
-        for (param, value) in self.given(Place::Query) {
-            target.push(separator);
-            separator = '&';
-            target.push_str(&form_encoded(&param.field));
-            target.push('=');
-            target.push_str(&form_encoded(value.as_text()));
-        }
-        let has_body = self.spec.params.iter().any(|param| param.place == Place::Body);
-        Request {
-            method: endpoint.method,
-            target,
-            body: has_body.then(|| object_text(self.given(Place::Body))),
-            repeatable: self.spec.effect == Effect::Read,
-        }
-    }
-
-    /// The path with its holes filled.
-    fn path(&self) -> String {
-        let mut filled = String::new();
-        let mut pieces = self.spec.endpoint.path.split(['{', '}']);
-        filled.push_str(pieces.next().unwrap_or_default());
-        while let (Some(field), Some(plain)) = (pieces.next(), pieces.next()) {
-            let value = self.given(Place::Path).find(|(param, _)| param.field == field);
-            filled.push_str(&percent_encoded(value.map_or("", |(_, value)| value.as_text())));
-            filled.push_str(plain);
-        }
-        filled
-    }
-
-    fn given(&self, place: Place) -> impl Iterator<Item = (&Param, &Value)> {
-        let values = self.spec.params.iter().zip(&self.values);
-        values
-            .filter_map(move |(param, value)| Some((param, value.as_ref()?)).filter(|_| param.place == place))
-    }
-}
-
-impl Value {
-    /// As it stands in a path or a query.
-    fn as_text(&self) -> &str {
-        match self {
-            Value::Text(text) | Value::Json(text) => text,
-        }
-    }
-
-    /// As it stands in a body.
-    fn to_json(&self) -> Cow<'_, str> {
-        match self {
-            Value::Text(text) => {
-                let mut quoted = String::new();
-                json::push_string(&mut quoted, text);
-                quoted.into()
-            }
-            Value::Json(json) => json.into(),
-        }
-    }
-}
-
-/// An object of these members, under the daemon's names.
-fn object_text<'a>(members: impl Iterator<Item = (&'a Param, &'a Value)>) -> String {
-    let mut object = Object::new();
-    for (param, value) in members {
-        object.raw(&param.field, &value.to_json());
-    }
-    object.finish()
-}
-
-/// As a name or a value in a query. A plus sign stands for a space there; percent-encoded text has none.
-fn form_encoded(text: &str) -> String {
-    percent_encoded(text).replace("%20", "+")
-}
-
-fn text_of<'a>(params: &[Param], values: &'a [Option<Value>], name: &str) -> Option<&'a str> {
-    let index = params.iter().position(|param| param.name == name)?;
-    match values.get(index)? {
-        Some(Value::Text(text)) => Some(text),
-        _ => None,
     }
 }
 
@@ -202,6 +103,12 @@ impl Checker<'_> {
         for (index, param) in params.iter().enumerate().filter(|(_, param)| counted(param).is_none()) {
             values[index] = self.unasked(params, &values, param);
         }
+        for param in params {
+            if let Some((raw, instead)) = given(param).zip(unwanted(params, &values, param)) {
+                self.wrong(&at(param), instead, shown(raw));
+                all_good = false;
+            }
+        }
         // What else is missed may depend on an argument that is wrong: that one has to be mended first.
         let all_read = all_good;
         for (param, value) in params.iter().zip(&values) {
@@ -220,9 +127,9 @@ impl Checker<'_> {
 
     /// The value of an argument that was not given.
     fn unasked(&self, params: &[Param], values: &[Option<Value>], param: &Param) -> Option<Value> {
-        let configured = || self.defaults.wallet_id.filter(|_| param.kind == Kind::Wallet);
-        let text = implied(params, values, param).or_else(configured)?;
-        Some(Value::Text(text.to_owned()))
+        let is_wallet = matches!(param.kind, Kind::Wallet | Kind::WalletUuid);
+        let configured = || self.defaults.wallet_id.filter(|_| is_wallet);
+        Some(unasked(&param.kind, implied(params, values, param).or_else(configured)?))
     }
 
     /// One argument, checked for its place as well.
@@ -243,12 +150,17 @@ impl Checker<'_> {
             Kind::Text | Kind::Wallet => string(raw).map(Value::Text),
             Kind::TextOrNumber if is_number(text) => Some(verbatim()),
             Kind::TextOrNumber => string(raw).map(Value::Text),
-            Kind::Uuid => string(raw).filter(|text| is_uuid(text)).map(Value::Text),
+            Kind::Formed(form) => string(raw).filter(|text| has_form(text, *form)).map(Value::Text),
+            Kind::WalletUuid => string(raw).filter(|text| has_form(text, Form::Uuid)).map(Value::Text),
             Kind::Network => string(raw).map(|name| Value::Text(networks::daemon_name(&name).to_owned())),
             Kind::Choice(words) => string(raw).filter(|text| words.contains(&text.as_str())).map(Value::Text),
+            Kind::Spelled(spellings) => string(raw).and_then(|text| sent_for(spellings, &text)),
             Kind::Integer(min, max) => is_integer(text, *min, *max).then(verbatim),
             Kind::Number => is_number(text).then(verbatim),
+            Kind::Count => count(text).map(|count| Value::Json(count.to_string())),
             Kind::Boolean => ["true", "false"].contains(&text).then(verbatim),
+            Kind::TextMap => return self.text_map(raw, at),
+            Kind::Objects(bounds) => return self.objects(*bounds, raw, at),
             Kind::Raw(Shape::Array, _) => text.starts_with('[').then(verbatim),
             Kind::Raw(Shape::Object, _) => text.starts_with('{').then(verbatim),
             // The members name what is wrong with them by themselves.
@@ -256,7 +168,7 @@ impl Checker<'_> {
                 let values = self.nested(params, raw, at)?;
                 let members =
                     params.iter().zip(&values).filter_map(|(param, value)| Some((param, value.as_ref()?)));
-                Some(Value::Json(object_text(members)))
+                Some(Value::Json(object_text(None, members)))
             }
             Kind::Verbatim(params) => self.nested(params, raw, at).map(|_| verbatim()),
             Kind::List(kind) => return self.list(kind, raw, at),
@@ -273,10 +185,7 @@ impl Checker<'_> {
     }
 
     fn list(&mut self, kind: &Kind, raw: &RawValue, at: &str) -> Option<Value> {
-        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else {
-            self.wrong(at, "an array".to_owned(), shown(raw));
-            return None;
-        };
+        let items = self.items(raw, at)?;
         let values: Vec<Option<Value>> = items
             .iter()
             .enumerate()
@@ -285,6 +194,34 @@ impl Checker<'_> {
         let items: Option<Vec<String>> =
             values.into_iter().map(|value| Some(value?.to_json().into_owned())).collect();
         Some(Value::Json(format!("[{}]", items?.join(","))))
+    }
+
+    fn objects(&mut self, bounds: Option<(usize, usize)>, raw: &RawValue, at: &str) -> Option<Value> {
+        let items = self.items(raw, at)?;
+        let before = self.problems.len();
+        if let Some((least, most)) = bounds.filter(|(least, most)| !(*least..=*most).contains(&items.len())) {
+            self.wrong(at, format!("{least} to {most} objects"), format!("{}", items.len()));
+        }
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.get().starts_with('{')) {
+            self.wrong(&format!("{at}[{index}]"), "an object".to_owned(), shown(item));
+        }
+        (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
+    }
+
+    fn text_map(&mut self, raw: &RawValue, at: &str) -> Option<Value> {
+        let before = self.problems.len();
+        for (name, value) in self.open(raw, at)?.iter().filter(|(_, value)| string(value).is_none()) {
+            self.wrong(&format!("{at}.{}", shortened(name)), "a string".to_owned(), shown(value));
+        }
+        (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
+    }
+
+    fn items<'r>(&mut self, raw: &'r RawValue, at: &str) -> Option<Vec<&'r RawValue>> {
+        let items = serde_json::from_str(raw.get()).ok();
+        if items.is_none() {
+            self.wrong(at, "an array".to_owned(), shown(raw));
+        }
+        items
     }
 
     fn open<'r>(&mut self, raw: &'r RawValue, at: &str) -> Option<Members<'r>> {
@@ -302,6 +239,12 @@ impl Checker<'_> {
     }
 }
 
+/// What the daemon calls this word.
+fn sent_for(spellings: &[Spelling], given: &str) -> Option<Value> {
+    let spelling = spellings.iter().find(|spelling| spelling.given == given)?;
+    Some(Value::Text(spelling.sent.to_owned()))
+}
+
 /// Whether a given argument counts as given: `null` never does, an empty string only where it is a value or
 /// where something must be there.
 fn counts(param: &Param, raw: &RawValue) -> bool {
@@ -314,16 +257,14 @@ fn counts(param: &Param, raw: &RawValue) -> bool {
 
 /// The value that an absent argument gets.
 fn implied(params: &[Param], values: &[Option<Value>], param: &Param) -> Option<&'static str> {
-    let is_given = |name: &str| {
-        let index = params.iter().position(|param| param.name == name);
-        index.and_then(|index| values.get(index)).is_some_and(Option::is_some)
-    };
-    param.implied.iter().find(|rule| rule.given.is_none_or(is_given)).map(|rule| rule.value)
+    let applies = |given: &str| is_given(params, values, given);
+    param.implied.iter().find(|rule| rule.given.is_none_or(applies)).map(|rule| rule.value)
 }
 
 /// Whether an absent argument is missed, and the reason where that needs one.
 fn missed(params: &[Param], values: &[Option<Value>], param: &Param) -> Option<String> {
     let value = |name: &str| text_of(params, values, name);
+    let because = |name: &str, value: &str| format!(", because `{name}` is {value}");
     match param.required {
         Required::Never => None,
         Required::Always => Some(String::new()),
@@ -331,26 +272,53 @@ fn missed(params: &[Param], values: &[Option<Value>], param: &Param) -> Option<S
             (!value(name).is_some_and(|value| these.contains(&value))).then(String::new)
         }
         Required::UnlessGiven(name) => value(name).is_none().then(|| format!(" (or `{name}`)")),
-        Required::When(name, this) => {
-            (value(name) == Some(this)).then(|| format!(", because `{name}` is {this}"))
+        Required::When(name, these) => {
+            value(name).filter(|value| these.contains(value)).map(|value| because(name, value))
+        }
+        Required::OnlyWhen(name, this) => (value(name) == Some(this)).then(|| because(name, this)),
+        Required::WhenGiven(name) => {
+            is_given(params, values, name).then(|| format!(", because `{name}` is given"))
         }
     }
+}
+
+/// Why a given argument must not be there. The daemon would drop it and do what is left.
+fn unwanted(params: &[Param], values: &[Option<Value>], param: &Param) -> Option<String> {
+    let Required::OnlyWhen(name, this) = param.required else { return None };
+    let value = text_of(params, values, name).filter(|value| *value != this)?;
+    Some(format!("nothing, because `{name}` is {value} and would ignore it"))
+}
+
+fn is_given(params: &[Param], values: &[Option<Value>], name: &str) -> bool {
+    let index = params.iter().position(|param| param.name == name);
+    index.and_then(|index| values.get(index)).is_some_and(Option::is_some)
 }
 
 fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Text | Kind::Wallet | Kind::Network => "a string".to_owned(),
+        Kind::WalletUuid => "a wallet's id, a UUID".to_owned(),
         Kind::TextOrNumber => "a string or a number".to_owned(),
-        Kind::Uuid => "a UUID".to_owned(),
+        Kind::Formed(Form::Uuid) => "a UUID".to_owned(),
+        Kind::Formed(Form::Url) => "an absolute http or https URL".to_owned(),
+        Kind::Formed(Form::Digits) => "decimal digits".to_owned(),
+        Kind::Formed(Form::EvmAddress) => "an address, 0x and 40 hexadecimal digits".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
+        Kind::Spelled(spellings) => {
+            let words: Vec<&str> = spellings.iter().map(|spelling| spelling.given).collect();
+            format!("one of {}", words.join(", "))
+        }
+        Kind::Count => "an integer of at least 0".to_owned(),
         Kind::Integer(Some(min), Some(max)) => format!("an integer from {min} to {max}"),
         Kind::Integer(Some(min), None) => format!("an integer of at least {min}"),
         Kind::Integer(None, Some(max)) => format!("an integer of at most {max}"),
         Kind::Integer(None, None) => "an integer".to_owned(),
         Kind::Number => "a number".to_owned(),
         Kind::Boolean => "true or false".to_owned(),
-        Kind::Object(_) | Kind::Verbatim(_) | Kind::Raw(Shape::Object, _) => "an object".to_owned(),
-        Kind::List(_) | Kind::Raw(Shape::Array, _) => "an array".to_owned(),
+        Kind::Object(_) | Kind::Verbatim(_) | Kind::TextMap | Kind::Raw(Shape::Object, _) => {
+            "an object".to_owned()
+        }
+        Kind::List(_) | Kind::Objects(_) | Kind::Raw(Shape::Array, _) => "an array".to_owned(),
     }
 }
 

@@ -6,14 +6,24 @@
 
 use std::sync::LazyLock;
 
-use super::spec::{Kind, Param, ToolSpec, body, query};
+use super::spec::{Kind, Param, Required, Shape, ToolSpec, body, path, query};
 
+mod admin;
+mod agent_identity;
 mod core;
+mod defi;
+mod hyperliquid;
+mod nft;
+mod polymarket;
+mod smart_account;
+mod transactions;
+mod wallet_connect;
 
 /// The order of listings: that of the Node program, on which people's habits and clients' caps on the number of
 /// tools depend.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 60] = [
     "connect_info",
+    "list_sessions",
     "get_policies",
     "get_tokens",
     "send_token",
@@ -22,16 +32,79 @@ const ORDER: [&str; 14] = [
     "get_assets",
     "list_transactions",
     "get_transaction",
+    "get_nonce",
+    "call_contract",
+    "approve_token",
+    "send_batch",
     "get_wallet_info",
+    "encode_calldata",
+    "sign_transaction",
+    "x402_fetch",
+    "wc_connect",
+    "wc_status",
+    "wc_disconnect",
     "list_incoming_transactions",
+    "get_incoming_summary",
+    "waiaas_get_defi_positions",
+    "waiaas_get_health_factor",
     "simulate_transaction",
+    "erc8004_get_agent_info",
+    "erc8004_get_reputation",
+    "erc8004_get_validation_status",
+    "get_provider_status",
     "sign_message",
+    "erc8128_sign_request",
+    "erc8128_verify_signature",
+    "list_nfts",
+    "get_nft_metadata",
+    "transfer_nft",
+    "build_userop",
+    "sign_userop",
+    "waiaas_hl_get_positions",
+    "waiaas_hl_get_open_orders",
+    "waiaas_hl_get_markets",
+    "waiaas_hl_get_funding_rates",
+    "waiaas_hl_get_account_state",
+    "waiaas_hl_get_trade_history",
+    "waiaas_hl_get_spot_balances",
+    "waiaas_hl_get_spot_markets",
+    "waiaas_hl_list_sub_accounts",
+    "waiaas_hl_get_sub_positions",
+    "waiaas_pm_get_positions",
+    "waiaas_pm_get_orders",
+    "waiaas_pm_get_markets",
+    "waiaas_pm_get_market_detail",
+    "waiaas_pm_get_events",
+    "waiaas_pm_get_balance",
+    "waiaas_pm_get_pnl",
+    "waiaas_pm_setup",
+    "list_offchain_actions",
+    "list_credentials",
+    "get_rpc_proxy_url",
     "resolve_asset",
 ];
 
+/// The types of transaction that have tools.
+const TRANSACTION_TYPES: &[&str] = &["TRANSFER", "TOKEN_TRANSFER", "CONTRACT_CALL", "APPROVE", "BATCH"];
+
+/// The methods of HTTP requests that are signed or paid for.
+const HTTP_METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH"];
+
 /// Made at the first use, which is after the answer to `initialize`.
 static TOOLS: LazyLock<Vec<ToolSpec>> = LazyLock::new(|| {
-    let mut tools = core::tools();
+    let sets = [
+        core::tools(),
+        transactions::tools(),
+        nft::tools(),
+        defi::tools(),
+        smart_account::tools(),
+        wallet_connect::tools(),
+        agent_identity::tools(),
+        hyperliquid::tools(),
+        polymarket::tools(),
+        admin::tools(),
+    ];
+    let mut tools: Vec<ToolSpec> = sets.into_iter().flatten().collect();
     tools.sort_by_key(|tool| ORDER.iter().position(|name| *name == tool.name));
     tools
 });
@@ -66,9 +139,30 @@ fn body_wallet() -> Param {
     body("wallet_id", Kind::Wallet).sent_as("walletId")
 }
 
+/// `wallet_id`, in the query of routes that keep the argument's own name.
+fn query_wallet_as_is() -> Param {
+    query("wallet_id", Kind::Wallet)
+}
+
+/// `wallet_id`, in the path, where the daemon calls it `field` and takes UUIDs only. Published as optional: the
+/// session's only wallet is found.
+fn path_wallet(field: &'static str) -> Param {
+    path("wallet_id", Kind::WalletUuid).sent_as(field).required_as(Required::Never)
+}
+
+/// The same where the daemon's document does not ask for a UUID.
+fn venue_wallet() -> Param {
+    Param { kind: Kind::Wallet, ..path_wallet("walletId") }
+}
+
 /// The currency of converted amounts, in the query.
 fn query_currency() -> Param {
     query("display_currency", Kind::Text)
+}
+
+/// An array of any values, such as a function's arguments. Published with one type of items, as clients ask.
+fn free_values() -> Kind {
+    Kind::Raw(Shape::Array, r#"{"type":"array","items":{"type":"string"}}"#.into())
 }
 
 /// `gas_condition`. Without any price it is sent all the same: that is for the daemon to refuse.
@@ -79,6 +173,25 @@ fn gas_condition() -> Param {
         body("timeout", Kind::Number),
     ];
     body("gas_condition", Kind::Object(members)).sent_as("gasCondition")
+}
+
+/// A token: either `assetId`, or the three others.
+fn token(required: Required) -> Vec<Param> {
+    vec![
+        body("address", Kind::Text).required_as(required),
+        body("decimals", Kind::Number).required_as(required),
+        body("symbol", Kind::Text).required_as(required),
+        body("assetId", Kind::Text),
+    ]
+}
+
+/// An account of a Solana instruction.
+fn account() -> Vec<Param> {
+    vec![
+        body("pubkey", Kind::Text).required(),
+        body("isSigner", Kind::Boolean).required(),
+        body("isWritable", Kind::Boolean).required(),
+    ]
 }
 
 #[cfg(test)]
@@ -142,7 +255,8 @@ mod tests {
     #[test]
     fn exactly_the_requests_that_change_nothing_are_reads() {
         // POST routes that only compute.
-        const READING_POSTS: [&str; 1] = ["simulate_transaction"];
+        const READING_POSTS: [&str; 3] =
+            ["simulate_transaction", "encode_calldata", "erc8128_verify_signature"];
         for tool in tools() {
             let reads = tool.endpoint.method == Method::Get || READING_POSTS.contains(&&*tool.name);
             assert_eq!(tool.effect == Effect::Read, reads, "{}", tool.name);
@@ -150,7 +264,18 @@ mod tests {
     }
 
     #[test]
-    fn core_is_small() {
-        assert_eq!(tools().iter().filter(|tool| tool.toolset == Toolset::Core).count(), 14);
+    fn every_group_has_its_tools() {
+        let count = |set| tools().iter().filter(|tool| tool.toolset == set).count();
+        assert_eq!(Toolset::ALL.map(count), [14, 8, 3, 2, 3, 3, 5, 10, 8, 4, 0]);
+    }
+
+    #[test]
+    fn only_a_wallet_may_be_missing_from_a_path() {
+        for tool in tools() {
+            for param in tool.params.iter().filter(|p| p.place == Place::Path) {
+                let is_wallet = param.name == "wallet_id";
+                assert!(is_wallet || param.required == Required::Always, "{}: {}", tool.name, param.name);
+            }
+        }
     }
 }

@@ -55,7 +55,7 @@ fn object(params: &[Param], about: &str) -> String {
     }
     let is_required = |param: &&Param| match param.required {
         Required::Always | Required::Unless(..) | Required::UnlessGiven(_) => true,
-        Required::Never | Required::When(..) => false,
+        Required::Never | Required::When(..) | Required::OnlyWhen(..) | Required::WhenGiven(_) => false,
     };
     let required: Vec<&str> = params.iter().filter(is_required).map(|param| &*param.name).collect();
     let mut schema = typed("object", about);
@@ -68,10 +68,13 @@ fn object(params: &[Param], about: &str) -> String {
 
 fn property(kind: &Kind, about: &str) -> String {
     match kind {
-        Kind::Text | Kind::TextOrNumber | Kind::Uuid | Kind::Wallet | Kind::Network => {
-            typed("string", about).finish()
-        }
-        Kind::Number => typed("number", about).finish(),
+        Kind::Text
+        | Kind::TextOrNumber
+        | Kind::Formed(_)
+        | Kind::Wallet
+        | Kind::WalletUuid
+        | Kind::Network => typed("string", about).finish(),
+        Kind::Number | Kind::Count => typed("number", about).finish(),
         Kind::Boolean => typed("boolean", about).finish(),
         Kind::Integer(min, max) => {
             let mut schema = typed("integer", about);
@@ -85,7 +88,22 @@ fn property(kind: &Kind, about: &str) -> String {
         Kind::Choice(words) => {
             typed("string", about).raw("enum", &array_of_strings(words.iter().copied())).finish()
         }
+        Kind::Spelled(spellings) => {
+            let published = spellings.iter().filter(|spelling| spelling.published);
+            let words = array_of_strings(published.map(|spelling| spelling.given));
+            typed("string", about).raw("enum", &words).finish()
+        }
         Kind::Object(params) | Kind::Verbatim(params) => object(params, about),
+        Kind::TextMap => typed("object", about).raw("additionalProperties", r#"{"type":"string"}"#).finish(),
+        Kind::Objects(bounds) => {
+            let mut schema = typed("array", about);
+            // Some clients refuse objects within arrays that have no properties.
+            schema.raw("items", r#"{"type":"object","properties":{}}"#);
+            if let Some((least, most)) = bounds {
+                schema.raw("minItems", &least.to_string()).raw("maxItems", &most.to_string());
+            }
+            schema.finish()
+        }
         Kind::List(items) => typed("array", about).raw("items", &property(items, "")).finish(),
         Kind::Raw(_, schema) => schema.to_string(),
     }

@@ -61,6 +61,8 @@ pub struct Endpoint {
     pub method: Method,
     /// The path, with a `{field}` for each path parameter.
     pub path: Cow<'static, str>,
+    /// The body's first member `type`, where the tool stands for one type of transaction.
+    pub transaction_type: Option<&'static str>,
     /// Set where the daemon's answer is not the result yet; the route is that of the first request then.
     pub composed: Option<Composition>,
 }
@@ -72,6 +74,14 @@ pub enum Composition {
     WalletInfo,
     /// The asset's identifier, then the registry of its network if it has one: [`super::asset`].
     Asset,
+    /// The wallet's details, and in them its provider: [`super::provider`].
+    ProviderStatus,
+    /// What the build needs to know first, then the build: [`super::userop`].
+    UserOp,
+    /// The session's overview, and in it the proxy's address: [`super::connected`].
+    RpcProxy,
+    /// The answer itself; the refusal, which is the rule, is explained.
+    OperatorOnly,
 }
 
 /// One argument of a tool, or one member of an argument that is an object.
@@ -81,7 +91,7 @@ pub struct Param {
     pub name: Cow<'static, str>,
     /// Where it goes.
     pub place: Place,
-    /// The name it has there.
+    /// The name it has there. `a.b` is the member `b` of the object `a`, added to what an argument `a` brings.
     pub field: Cow<'static, str>,
     /// What it is.
     pub kind: Kind,
@@ -98,7 +108,7 @@ pub struct Param {
 /// Where an argument goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// Into the hole of the path that has the field's name.
+    /// Into the hole of the path that has the field's name. A wallet that is absent is found by the server.
     Path,
     /// Into the query.
     Query,
@@ -119,8 +129,12 @@ pub enum Required {
     Unless(&'static str, &'static [&'static str]),
     /// Published as required; not missed where the named argument is given.
     UnlessGiven(&'static str),
-    /// Published as optional; missed where the named argument has this value.
-    When(&'static str, &'static str),
+    /// Published as optional; missed where the named argument has one of these values.
+    When(&'static str, &'static [&'static str]),
+    /// The same with one value; and refused where it has another, because the daemon would drop it silently.
+    OnlyWhen(&'static str, &'static str),
+    /// Published as optional; missed where the named argument is given.
+    WhenGiven(&'static str),
 }
 
 /// A value for an argument that was not given.
@@ -128,7 +142,7 @@ pub enum Required {
 pub struct Implied {
     /// Applies only where this argument is given; `None` applies always.
     pub given: Option<&'static str>,
-    /// The text that is sent.
+    /// What is sent: JSON where the argument is an array, else a string.
     pub value: &'static str,
 }
 
@@ -139,29 +153,63 @@ pub enum Kind {
     Text,
     /// Published as a string, a number is accepted too.
     TextOrNumber,
-    /// A string in the form of a UUID.
-    Uuid,
+    /// A string of this form.
+    Formed(Form),
     /// A string; the id of a wallet. Absent: the configured one.
     Wallet,
+    /// The same where the daemon takes UUIDs only.
+    WalletUuid,
     /// A string; the daemon's name of a network. CAIP-2 is translated.
     Network,
     /// One of these strings.
     Choice(&'static [&'static str]),
+    /// One of these strings, the first of each pair; sent is the second.
+    Spelled(&'static [Spelling]),
     /// A number without a fraction, from the first to the second bound.
     Integer(Option<i64>, Option<i64>),
     /// A number. It is sent with the digits it came with.
     Number,
+    /// Published as a number; only one without a fraction is accepted, from 0.
+    Count,
     /// `true` or `false`.
     Boolean,
     /// An object, sent with its known members only.
     Object(Vec<Param>),
     /// An object whose known members are checked, sent exactly as it came: it will be hashed and signed.
     Verbatim(Vec<Param>),
+    /// An object with strings as values, such as HTTP headers.
+    TextMap,
     /// An array of one kind.
     List(Box<Kind>),
+    /// An array of objects that nobody looks into, such as an ABI; their least and largest number, if bounded.
+    Objects(Option<(usize, usize)>),
     /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object, its
     /// description included).
     Raw(Shape, Cow<'static, str>),
+}
+
+/// The form of a string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// RFC 9562, any version.
+    Uuid,
+    /// Absolute, http or https.
+    Url,
+    /// Decimal digits.
+    Digits,
+    /// `0x` and 40 hexadecimal digits.
+    EvmAddress,
+}
+
+/// A word as people write it, and as the daemon does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spelling {
+    /// What may be given.
+    pub given: &'static str,
+    /// What is sent.
+    pub sent: &'static str,
+    /// Whether the schema shows it.
+    pub published: bool,
 }
 
 /// The outermost type of raw JSON.
@@ -171,13 +219,6 @@ pub enum Shape {
     Array,
     /// `{…}`
     Object,
-}
-
-impl Kind {
-    /// An array of objects that nobody looks into, such as an ABI.
-    pub fn objects() -> Kind {
-        Kind::Raw(Shape::Array, r#"{"type":"array","items":{"type":"object","properties":{}}}"#.into())
-    }
 }
 
 impl Effect {
@@ -194,15 +235,29 @@ impl Effect {
 
 /// `GET path`.
 pub fn get(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::Get, path: path.into(), composed: None }
+    endpoint(Method::Get, path)
 }
 
 /// `POST path`.
 pub fn post(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::Post, path: path.into(), composed: None }
+    endpoint(Method::Post, path)
+}
+
+/// `DELETE path`.
+pub fn delete(path: &'static str) -> Endpoint {
+    endpoint(Method::Delete, path)
+}
+
+fn endpoint(method: Method, path: &'static str) -> Endpoint {
+    Endpoint { method, path: path.into(), transaction_type: None, composed: None }
 }
 
 impl Endpoint {
+    /// Takes transactions of this type only.
+    pub fn transaction(self, transaction_type: &'static str) -> Endpoint {
+        Endpoint { transaction_type: Some(transaction_type), ..self }
+    }
+
     /// Only the first step towards a result.
     pub fn composed(self, composition: Composition) -> Endpoint {
         Endpoint { composed: Some(composition), ..self }

@@ -2,9 +2,12 @@
 //!
 //! Used by the catalogue. Pure data; refuses to know how a row becomes a schema or a request.
 
-use super::{body_network, body_wallet, gas_condition, query_currency, query_network, query_wallet};
+use super::{
+    TRANSACTION_TYPES, account, body_network, body_wallet, gas_condition, query_currency, query_network,
+    query_wallet, query_wallet_as_is, token,
+};
 use crate::wallet::spec::{
-    Composition, Effect, Implied, Kind, Param, Reach, Required, Shape, ToolSpec, body, get, path, post,
+    Composition, Effect, Form, Implied, Kind, Param, Reach, Required, Shape, ToolSpec, body, get, path, post,
     query, unsent,
 };
 use crate::wallet::toolsets::Toolset;
@@ -121,7 +124,7 @@ fn transaction_tools() -> Vec<ToolSpec> {
                 body("type", Kind::Choice(&["TRANSFER", "TOKEN_TRANSFER"]))
                     .implied(&[TOKEN_MEANS_TOKEN_TRANSFER]),
                 body("token", Kind::Object(token(Required::Never)))
-                    .required_as(Required::When("type", "TOKEN_TRANSFER"))
+                    .required_as(Required::OnlyWhen("type", "TOKEN_TRANSFER"))
                     .about("assetId (CAIP-19) alone, or address, decimals and symbol"),
                 body_network(),
                 body_wallet(),
@@ -132,8 +135,8 @@ fn transaction_tools() -> Vec<ToolSpec> {
         ToolSpec {
             name: "simulate_transaction".into(),
             title: "Simulate a transaction".into(),
-            description: "Try a transaction without sending it: do policies allow it, what does it cost and \
-                          change. Arguments as in send_token and, for other types, of that transaction."
+            description: "Try a transaction without sending it: whether policies allow it, its cost and \
+                          effects. Arguments as for sending it."
                 .into(),
             toolset: Toolset::Core,
             effect: Effect::Read,
@@ -151,7 +154,11 @@ fn transaction_tools() -> Vec<ToolSpec> {
             effect: Effect::Read,
             reach: Reach::Daemon,
             endpoint: get("/v1/transactions/{id}"),
-            params: vec![path("transaction_id", Kind::Uuid).sent_as("id"), query_currency(), query_wallet()],
+            params: vec![
+                path("transaction_id", Kind::Formed(Form::Uuid)).sent_as("id"),
+                query_currency(),
+                query_wallet(),
+            ],
         },
         ToolSpec {
             name: "list_transactions".into(),
@@ -161,7 +168,7 @@ fn transaction_tools() -> Vec<ToolSpec> {
             effect: Effect::Read,
             reach: Reach::Daemon,
             endpoint: get("/v1/transactions"),
-            params: vec![limit(), cursor("cursor of the previous page"), query_currency(), query_wallet()],
+            params: vec![limit(), cursor("cursor of the last page"), query_currency(), query_wallet()],
         },
         ToolSpec {
             name: "list_incoming_transactions".into(),
@@ -173,16 +180,15 @@ fn transaction_tools() -> Vec<ToolSpec> {
             endpoint: get("/v1/wallet/incoming"),
             params: vec![
                 limit(),
-                cursor("nextCursor of the previous page"),
+                cursor("nextCursor of the last page"),
                 query("chain", Kind::Text),
                 query_network(),
                 query("status", Kind::Text).about("default CONFIRMED"),
                 query("token", Kind::Text).about("Token address"),
                 query("from_address", Kind::Text),
                 query("since", Kind::Number).about("Unix seconds"),
-                query("until", Kind::Number).about("Unix seconds"),
-                // This route keeps the argument's own name.
-                query("wallet_id", Kind::Wallet),
+                query("until", Kind::Number),
+                query_wallet_as_is(),
             ],
         },
     ]
@@ -232,22 +238,21 @@ fn registry_tools() -> Vec<ToolSpec> {
 /// The arguments of a simulation: those of every type of transaction. Only a transfer needs both `to` and
 /// `amount`, though both are published as required.
 fn simulated() -> Vec<Param> {
-    const TYPES: [&str; 5] = ["TRANSFER", "TOKEN_TRANSFER", "CONTRACT_CALL", "APPROVE", "BATCH"];
     vec![
         body("to", Kind::Text).required_as(Required::Unless("type", &["APPROVE", "BATCH"])),
         body("amount", Kind::Text).required_as(Required::Unless("type", &["CONTRACT_CALL", "BATCH"])),
         // The daemon refuses a simulation without a type.
-        body("type", Kind::Choice(&TYPES))
+        body("type", Kind::Choice(TRANSACTION_TYPES))
             .implied(&[TOKEN_MEANS_TOKEN_TRANSFER, Implied { given: None, value: "TRANSFER" }]),
         body("token", Kind::Object(token(Required::UnlessGiven("assetId")))),
         body("calldata", Kind::Text),
-        body("abi", Kind::objects()),
+        body("abi", Kind::Objects(None)),
         body("value", Kind::Text).about("wei"),
         body("programId", Kind::Text),
         body("instructionData", Kind::Text).about("base64"),
         body("accounts", Kind::List(Box::new(Kind::Object(account())))),
         body("spender", Kind::Text),
-        body("instructions", Kind::objects()),
+        body("instructions", Kind::Objects(None)),
         body_network(),
         body_wallet(),
         gas_condition(),
@@ -260,25 +265,6 @@ fn limit() -> Param {
 
 fn cursor(about: &'static str) -> Param {
     query("cursor", Kind::Text).about(about)
-}
-
-/// A token: either `assetId`, or the three others.
-fn token(required: Required) -> Vec<Param> {
-    vec![
-        body("address", Kind::Text).required_as(required),
-        body("decimals", Kind::Number).required_as(required),
-        body("symbol", Kind::Text).required_as(required),
-        body("assetId", Kind::Text),
-    ]
-}
-
-/// An account of a Solana instruction.
-fn account() -> Vec<Param> {
-    vec![
-        body("pubkey", Kind::Text).required(),
-        body("isSigner", Kind::Boolean).required(),
-        body("isWritable", Kind::Boolean).required(),
-    ]
 }
 
 /// EIP-712 typed data.
