@@ -12,6 +12,7 @@
 //!
 //! Where to start reading: [`session::renewal`], then [`server`], then one file of [`wallet::catalogue`].
 
+#![forbid(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links, reason = "this documentation is read by the program's developers")]
 
 pub mod json;

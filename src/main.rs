@@ -1,6 +1,8 @@
 //! The program's front door: hands the arguments to the command line and returns its exit code.
 //! The only file that ends the process or reads its arguments.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
