@@ -236,6 +236,46 @@ fn only_our_own_old_temporary_files_are_swept() {
     assert_eq!(left.len(), 4, "{left:?}");
 }
 
+/// Once an old leftover was removed as soon as it was read. Whoever was then killed before the store had lost
+/// the token of the process that had crashed before.
+#[test]
+fn an_old_leftover_is_kept_until_the_file_holds_its_token() {
+    let (directory, path) = scratch();
+    let (old, new) = (session("s", 1_795_330_000), session("s", 1_795_330_180));
+    let leftover = directory.path().join(".mcp-token.waiaas-mcp-0000000000000001");
+    fs::write(&path, old.token().expose()).unwrap();
+    fs::write(&leftover, new.token().expose()).unwrap();
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    fs::File::open(&leftover).unwrap().set_modified(an_hour_ago).unwrap();
+    let now = Timestamp::of_file(&directory.path().metadata().unwrap()).unwrap();
+    let mut file = TokenFile::new(place(&path));
+    assert_eq!(file.sweep(now), Some(new.clone()));
+    assert!(leftover.exists(), "the only copy of a token");
+    assert_eq!(file.store(&new, Some(old.token()), now, || {}), StoreOutcome::Done);
+    file.sweep(now);
+    assert!(!leftover.exists(), "it is in the file now");
+}
+
+/// Once the temporary file was removed when its rename had failed. Then the new token was in memory only,
+/// although the disk had taken it.
+#[test]
+fn a_token_that_cannot_be_renamed_into_place_stays_beside_it() {
+    let (directory, path) = scratch();
+    let new = session("s", 1_795_330_180);
+    // A directory at the path: the temporary file can be written, and no rename can succeed.
+    fs::create_dir(&path).unwrap();
+    let mut file = TokenFile::new(place(&path));
+    for _ in 0..2 {
+        assert!(matches!(file.store(&new, None, NOW, || {}), StoreOutcome::Failed(_)));
+        assert_eq!(names(directory.path()).len(), 2, "one copy of it, however often it is tried");
+    }
+    drop(file);
+    let mut next = TokenFile::new(place(&path));
+    assert_eq!(next.sweep(NOW), Some(new.clone()), "a later process finds it");
+    fs::remove_dir(&path).unwrap();
+    assert_eq!(next.store(&new, None, NOW, || {}), StoreOutcome::Done);
+}
+
 #[test]
 fn a_reader_never_sees_a_torn_token() {
     let (_directory, path) = scratch();

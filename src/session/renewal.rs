@@ -71,6 +71,9 @@ pub struct Renewal {
 
 struct Held {
     session: Session,
+    /// What `session` may be a copy of: the token held before it, of the same session with the same end. The
+    /// daemon's operator can have copies made that work and cannot be renewed; what they were copied from can.
+    original: Option<Session>,
     source: Source,
     not_renewable: Option<NotRenewable>,
     /// It is newer than the file.
@@ -117,6 +120,30 @@ struct Told {
     unusable: Option<&'static str>,
     lock_unsupported: bool,
     not_writable: Option<(FileFault, bool)>,
+}
+
+impl Held {
+    /// The token that a renewal request carries, and by which it is scheduled.
+    fn renewed(&self) -> &Session {
+        self.original.as_ref().unwrap_or(&self.session)
+    }
+
+    /// What is known of a token that takes the place of this one: what it may be a copy of, and whether the
+    /// daemon has stopped lengthening this session's life.
+    fn known_of(&self, next: &Session) -> (Option<Session>, Option<NotRenewable>) {
+        if !next.is_later_than(&self.session) {
+            return (None, None);
+        }
+        if next.expires_at() != self.session.expires_at() {
+            let clamped = schedule::is_clamped(&self.session, next);
+            return (None, clamped.then_some(NotRenewable::Clamped));
+        }
+        match self.not_renewable {
+            None => (Some(self.renewed().clone()), None),
+            Some(NotRenewable::Superseded) => (None, None),
+            why => (None, why),
+        }
+    }
 }
 
 impl Renewal {
@@ -313,26 +340,22 @@ impl Renewal {
             },
         });
         self.renew_not_before = Duration::ZERO;
-        self.hold(session, source, None, false)
+        let (original, not_renewable) =
+            self.held.as_ref().map(|held| held.known_of(&session)).unwrap_or_default();
+        self.hold(Held { session, original, source, not_renewable, unsaved: false })
     }
 
-    /// Serves `session` from now on; all counters begin anew.
-    fn hold(
-        &mut self,
-        session: Session,
-        source: Source,
-        not_renewable: Option<NotRenewable>,
-        unsaved: bool,
-    ) -> Action {
-        let unlimited = session.expires_at().is_none().then_some(NotRenewable::Unlimited);
+    /// Serves this token from now on; all counters begin anew.
+    fn hold(&mut self, held: Held) -> Action {
         self.generation = self.generation.next();
         self.unanswered = 0;
         self.too_early = 0;
         self.misconfigured = false;
         self.last_error = None;
-        let served = session.clone();
-        self.held = Some(Held { session, source, not_renewable: not_renewable.or(unlimited), unsaved });
+        let session = held.session.clone();
+        let unlimited = session.expires_at().is_none().then_some(NotRenewable::Unlimited);
+        self.held = Some(Held { not_renewable: held.not_renewable.or(unlimited), ..held });
         let (generation, status) = (self.generation, self.status());
-        self.go(Phase::Swapping, Action::SwapToken { session: served, generation, status })
+        self.go(Phase::Swapping, Action::SwapToken { session, generation, status })
     }
 }

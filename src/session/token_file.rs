@@ -22,6 +22,9 @@ use crate::time::Timestamp;
 pub struct TokenFile {
     place: TokenPlace,
     prepared: Option<Prepared>,
+    /// A complete temporary file that could not be renamed: until a later store succeeds, it is the only place
+    /// on the disk where its token is, and whoever starts after a crash finds it there.
+    unplaced: Option<PathBuf>,
 }
 
 struct Prepared {
@@ -45,7 +48,7 @@ const NAME_ATTEMPTS_MAX: u32 = 4;
 impl TokenFile {
     /// The file at this place. Nothing is touched yet.
     pub fn new(place: TokenPlace) -> TokenFile {
-        TokenFile { place, prepared: None }
+        TokenFile { place, prepared: None, unplaced: None }
     }
 
     /// Reads the token file; where it is missing, its read-only fallback.
@@ -97,7 +100,9 @@ impl TokenFile {
         let prepared = self.create_temporary()?;
         let reserve = |mut file: &File| {
             file.write_all(&[RESERVED_BYTE; policy::NEW_TOKEN_BYTES_MAX])?;
-            file.sync_all()
+            file.sync_all()?;
+            // The name too: a power cut after the token was synced must not take the file away with it.
+            sync_directory(directory)
         };
         let reserved = reserve(&prepared.file).map_err(|error| FileFault::new("reserve space", &error));
         self.prepared = Some(prepared);
@@ -132,28 +137,34 @@ impl TokenFile {
         let Some(mut prepared) = self.prepared.take() else {
             return StoreOutcome::Failed(FileFault::new("prepare", &io::Error::from(ErrorKind::NotFound)));
         };
-        let outcome = self.put_in_place(&mut prepared, session, instead_of, now, pause);
-        // After a successful rename the name is free already; after anything else it is rubbish.
-        let _ = fs::remove_file(&prepared.path);
-        // After an error only the file itself knows the truth: a failed sync of the directory is reported
-        // when the rename has taken effect already.
-        match outcome {
+        if let Err(error) = write_token(&mut prepared.file, session.token()) {
+            let _ = fs::remove_file(&prepared.path);
+            return StoreOutcome::Failed(FileFault::new("write the temporary file", &error));
+        }
+        let outcome = match self.put_in_place(&prepared, session, instead_of, now, pause) {
+            // After an error only the file itself knows the truth: a failed sync of the directory is reported
+            // when the rename has taken effect already.
             StoreOutcome::Failed(_) if self.holds(session) => StoreOutcome::Done,
             outcome => outcome,
+        };
+        let is_unplaced = matches!(outcome, StoreOutcome::Failed(_));
+        // After a successful rename the name is free already; somebody else's token makes ours rubbish.
+        let done_with = if is_unplaced { self.unplaced.replace(prepared.path) } else { Some(prepared.path) };
+        let former = if is_unplaced { None } else { self.unplaced.take() };
+        for path in done_with.into_iter().chain(former) {
+            let _ = fs::remove_file(path);
         }
+        outcome
     }
 
     fn put_in_place(
         &self,
-        prepared: &mut Prepared,
+        prepared: &Prepared,
         session: &Session,
         instead_of: Option<&Token>,
         now: Timestamp,
         pause: impl Fn(),
     ) -> StoreOutcome {
-        if let Err(error) = write_token(&mut prepared.file, session.token()) {
-            return StoreOutcome::Failed(FileFault::new("write the temporary file", &error));
-        }
         if let FileView::Held(theirs) = self.read(now)
             && Some(theirs.token()) != instead_of
             && theirs.token() != session.token()
@@ -185,9 +196,15 @@ impl TokenFile {
     }
 
     /// Looks at the temporary files of this token file that other processes left: returns the latest complete
-    /// token among them, and removes those that are old.
+    /// token among them, and removes those that are old. One that holds a later token than the file is kept,
+    /// however old: it may be the only place where that token is.
     pub fn sweep(&mut self, now: Timestamp) -> Option<Session> {
         let entries = fs::read_dir(self.directory()).ok()?;
+        let in_file = self.read(now);
+        let is_needed = |session: &Session| match &in_file {
+            FileView::Held(in_file) => session.is_later_than(in_file),
+            FileView::Missing | FileView::Unusable(_) => !session.is_expired(now),
+        };
         let mut latest: Option<Session> = None;
         for entry in entries.take(policy::LEFTOVER_ENTRIES_MAX).flatten() {
             if !entry.file_name().to_string_lossy().starts_with(&self.temporary_prefix()) {
@@ -197,9 +214,17 @@ impl TokenFile {
             if let Ok(text) = read_bounded(&path)
                 && let Some(token) = complete_token(&text)
                 && let FileView::Held(session) = self.view(token, now)
-                && latest.as_ref().is_none_or(|latest| session.is_later_than(latest))
             {
-                latest = Some(session);
+                let is_kept = is_needed(&session);
+                // Another session's leftover must not hide one that the file lacks.
+                let is_better =
+                    |latest: &Session| session.is_later_than(latest) || (is_kept && !is_needed(latest));
+                if latest.as_ref().is_none_or(is_better) {
+                    latest = Some(session);
+                }
+                if is_kept {
+                    continue;
+                }
             }
             let modified = entry.metadata().ok().and_then(|metadata| Timestamp::of_file(&metadata));
             let age_ms = modified.map_or(0, |modified| now.millis_since(modified));

@@ -38,7 +38,7 @@ impl Renewal {
     /// When the held token may be renewed, in the daemon's time.
     fn renew_at(&self) -> Option<Timestamp> {
         let held = self.held.as_ref().filter(|held| held.not_renewable.is_none())?;
-        if self.usable() { schedule::renew_at(&held.session) } else { None }
+        if self.usable() { schedule::renew_at(held.renewed()) } else { None }
     }
 
     pub(super) fn decision(&self) -> Decision {
@@ -157,7 +157,7 @@ impl Renewal {
             } else if self.told.scheduled != Some(self.generation) {
                 self.told.scheduled = Some(self.generation);
                 self.notices.extend(
-                    match (held.not_renewable, schedule::renew_at(&held.session), expires_at) {
+                    match (held.not_renewable, schedule::renew_at(held.renewed()), expires_at) {
                         (None, Some(at), Some(expires_at)) => Some(Notice::Scheduled {
                             at,
                             within: at.after(self.at.daemon.latest),

@@ -6,7 +6,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{Phase, Renewal};
+use super::{Held, Phase, Renewal};
 use crate::session::answers::{ClassifiedAnswer, RenewalAnswer};
 use crate::session::events::{Action, FileView, LockOutcome, StoreOutcome};
 use crate::session::fault::FileFault;
@@ -83,7 +83,7 @@ impl Renewal {
         let unsaved = self.held.as_ref().is_some_and(|held| held.unsaved);
         self.tell_not_writable(fault, unsaved);
         let Some(held) = &self.held else { return self.unlock() };
-        let last_tenth = schedule::is_last_tenth(&held.session, self.at.daemon.latest);
+        let last_tenth = schedule::is_last_tenth(held.renewed(), self.at.daemon.latest);
         let wait = if unsaved || last_tenth { policy::STORAGE_RETRY_WAIT } else { policy::RETRY_WAIT };
         let wait = self.shrunk(wait);
         self.storage_not_before = self.in_mono(wait);
@@ -101,7 +101,7 @@ impl Renewal {
 
     fn renew(&mut self) -> Action {
         let Some(held) = &self.held else { return self.unlock() };
-        let session = held.session.clone();
+        let session = held.renewed().clone();
         self.floor_until = self.in_mono(policy::WAIT_MIN);
         self.notices.push(Notice::Attempt { number: self.unanswered.saturating_add(1) });
         self.go(Phase::Renewing, Action::Renew(session))
@@ -113,6 +113,8 @@ impl Renewal {
             RenewalAnswer::Granted(session) => return self.granted(session),
             RenewalAnswer::NotSent => return self.unlock(),
             RenewalAnswer::TooEarly => self.too_early_wait(),
+            // Whatever the daemon says of the original, the token that is served may be better than it.
+            RenewalAnswer::Superseded | RenewalAnswer::Refused if self.drop_original() => policy::WAIT_MIN,
             RenewalAnswer::Exhausted => self.stop_renewing(NotRenewable::Exhausted),
             RenewalAnswer::Superseded => self.stop_renewing(NotRenewable::Superseded),
             RenewalAnswer::NotRequired => self.stop_renewing(NotRenewable::NotRequired),
@@ -147,7 +149,7 @@ impl Renewal {
         self.renewals = self.renewals.saturating_add(1);
         self.renew_not_before = Duration::ZERO;
         self.turn.granted = true;
-        let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(&held.session, &session));
+        let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(held.renewed(), &session));
         self.store(session, clamped)
     }
 
@@ -175,6 +177,10 @@ impl Renewal {
                 if is_theirs_to_keep {
                     self.turn.granted = false;
                     self.notices.push(Notice::SomebodyElse);
+                    // Theirs may be a copy of what we were granted: then ours is the one that can be renewed.
+                    if let Some(held) = &mut self.held {
+                        (held.session, held.original, held.not_renewable) = (session, None, None);
+                    }
                     return self.adopt(theirs, Source::File);
                 }
                 if self.turn.stores < STORES_MAX {
@@ -201,7 +207,8 @@ impl Renewal {
             self.notices.extend((!unsaved).then_some(Notice::Saved));
             return self.unlock();
         }
-        self.hold(session, Source::Renewal, clamped.then_some(NotRenewable::Clamped), unsaved)
+        let not_renewable = clamped.then_some(NotRenewable::Clamped);
+        self.hold(Held { session, original: None, source: Source::Renewal, not_renewable, unsaved })
     }
 
     pub(super) fn unlock(&mut self) -> Action {
@@ -219,7 +226,7 @@ impl Renewal {
         let computed = self
             .held
             .as_ref()
-            .and_then(|held| schedule::renew_at(&held.session))
+            .and_then(|held| schedule::renew_at(held.renewed()))
             .map(|renew_at| renew_at.after(self.at.daemon.earliest))
             .filter(|wait| !wait.is_zero());
         computed.unwrap_or_else(|| self.shrunk(policy::RETRY_WAIT))
@@ -244,6 +251,12 @@ impl Renewal {
         }
         self.told.scheduled = None;
         policy::RETRY_WAIT
+    }
+
+    /// From now on the served token itself is renewed. `false` if that was so already.
+    fn drop_original(&mut self) -> bool {
+        self.told.scheduled = None;
+        self.held.as_mut().and_then(|held| held.original.take()).is_some()
     }
 
     pub(super) fn refuse_held(&mut self) {
