@@ -9,6 +9,8 @@
     reason = "tests print what they simulated"
 )]
 
+use std::collections::BTreeMap;
+
 mod support;
 use support::model::{GENESIS_MS, Troubles, World};
 use support::prng::Prng;
@@ -24,6 +26,12 @@ const LIVES_S: [Option<i64>; 7] =
 /// Seeds of the ordinary test run.
 const SEEDS: u64 = 2_000;
 
+/// Steps of one troubled history: most are the minute's wake-ups of 16 processes.
+const STEPS_MAX: u64 = 8_000;
+
+/// Once troubles are over: the longest wait, the longest request, and a wait after that.
+const RECOVERY_MAX_MS: i64 = 3 * MINUTE_MS;
+
 fn seeds(ordinary: u64) -> Vec<u64> {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
     match (number("WAIAAS_SEED"), number("WAIAAS_SEEDS"), number("WAIAAS_FIRST_SEED")) {
@@ -38,31 +46,28 @@ fn history(seed: u64) -> (World, i64) {
     let mut dice = Prng::new(seed ^ 0x5eed);
     let life_s = *dice.pick(&LIVES_S);
     let processes = usize::try_from(*dice.pick(&[1, 1, 2, 3, 16])).unwrap();
-    // Swarm: in each history some troubles never happen and some are frequent.
-    let mut some = |often: u64| if dice.chance(400) { often } else { 0 };
-    let troubles = Troubles {
-        lost_requests: some(300),
-        lost_answers: some(20),
-        refusals: some(200),
-        outages: some(60),
-        bad_disk: some(60),
-        clock_steps: some(60),
-        suspends: some(40),
-        kills: some(80),
-        power_cuts: some(20),
-        setups: some(20),
-        vandals: some(20),
-    };
+    let mut troubles = Troubles::some(&mut dice);
     let lifetime =
         life_s.filter(|_| dice.chance(200)).map(|life| life * dice.between(1, 4) + dice.between(0, life));
     let max_renewals = dice.chance(100).then(|| u32::try_from(dice.between(1, 5)).unwrap());
+    let sends_dates = dice.chance(900);
+    let clock = (*dice.pick(&[0, 0, -400_000, 1_500, 400_000]), *dice.pick(&[0, 0, 20, -20]));
+    if !sends_dates {
+        // Who is told nothing of the daemon's clock has only his own: then it must be right.
+        troubles.clock_steps = 0;
+    }
     let mut world = World::new(seed, troubles, processes, life_s, (lifetime, max_renewals));
+    world.daemon.sends_dates = sends_dates;
+    if sends_dates {
+        (world.daemon.clock_ahead_ms, world.daemon.clock_gains_ppm) = clock;
+        world.run_setup();
+    }
 
     // Long enough for many renewals of short lives, bounded in steps for long ones.
     let length_ms = life_s.map_or(DAY_MS, |life| (life * 20_000).clamp(DAY_MS / 4, 4 * DAY_MS));
     let end_ms = GENESIS_MS + length_ms;
     let mut next_trouble_ms = GENESIS_MS;
-    while world.now_ms < end_ms && world.violations.is_empty() && world.steps < 60_000 {
+    while world.now_ms < end_ms && world.violations.is_empty() && world.steps < STEPS_MAX {
         if next_trouble_ms <= world.next_ms() {
             world.now_ms = world.now_ms.max(next_trouble_ms);
             world.trouble();
@@ -78,22 +83,33 @@ fn history(seed: u64) -> (World, i64) {
     (world, simulated_ms)
 }
 
-/// After the troubles: whoever can still be renewed is, and no call is refused from a bound on.
+/// After the troubles: within a bound whoever finds a good token serves it, and whoever can be renewed is, once
+/// a cycle.
 fn peace(world: &mut World, life_s: Option<i64>) {
     if !world.violations.is_empty() {
         return;
     }
     world.heal();
-    let renewable = world.file_is_renewable();
-    let bound_ms = world.now_ms + 3 * MINUTE_MS;
+    let mut good = world.file_is_good();
+    let bound_ms = world.now_ms + RECOVERY_MAX_MS;
     while world.now_ms < bound_ms {
         world.advance();
+        good &= world.file_is_good();
     }
-    let still_renewable = world.file_is_renewable();
-    if !(renewable && still_renewable) {
+    let everybody_serves = (0..world.processes.len()).all(|index| world.serves(index));
+    if good && !everybody_serves {
+        world
+            .violations
+            .push("a good token stood in the file for three minutes and was not served".to_owned());
+    }
+    if !world.file_is_renewable() {
         return;
     }
-    let until_ms = world.now_ms + life_s.map_or(DAY_MS, |life| (life * 3_000).min(2 * DAY_MS));
+    let (began_ms, before) = (world.now_ms, world.daemon.ledger.clone());
+    let until_ms = began_ms
+        + life_s
+            .filter(|life| life * 1_000 <= DAY_MS)
+            .map_or(60 * MINUTE_MS, |life| (life * 2_000).min(DAY_MS));
     while world.now_ms < until_ms {
         world.advance();
         if !world.file_is_renewable() {
@@ -105,23 +121,39 @@ fn peace(world: &mut World, life_s: Option<i64>) {
             world.violations.push(format!("process {index} serves nothing although all is well"));
         }
     }
+    if world.forgotten_leftover() {
+        world.violations.push("a crashed process's token was never picked up".to_owned());
+    }
+    let after = &world.daemon.ledger;
+    let (granted, requests) = (after.granted - before.granted, after.requests - before.requests);
+    let cycles = life_s.map_or(0, |life| (world.now_ms - began_ms) / (life * 600));
+    // The first cycle may be due at once; each process may learn once that its token is a copy.
+    if granted > u64::try_from(cycles).unwrap() + 1 || requests - granted > world.processes.len() as u64 {
+        world.violations.push(format!("{requests} requests, {granted} granted, in {cycles} quiet cycles"));
+    }
 }
 
 #[test]
 fn thousands_of_troubled_histories_lose_nothing() {
+    let mut violated = Vec::new();
+    let mut struck: BTreeMap<String, u64> = BTreeMap::new();
     let (mut simulated_ms, mut steps, mut granted, mut count) = (0_i64, 0_u64, 0_u64, 0_u64);
     for seed in seeds(SEEDS) {
         let (world, passed_ms) = history(seed);
-        assert!(world.violations.is_empty(), "seed {seed}: {:?}", world.violations);
+        violated.extend(world.violations.first().map(|what| format!("seed {seed}: {what}")));
         simulated_ms += passed_ms;
         steps += world.steps;
-        granted += world.ledger.granted;
+        world.struck.iter().for_each(|(place, times)| *struck.entry(place.clone()).or_insert(0) += times);
+        granted += world.daemon.ledger.granted;
         count += 1;
     }
     println!(
-        "{count} histories, {:.1} simulated years, {steps} steps, {granted} renewals, 0 violations",
-        simulated_ms as f64 / MS_PER_YEAR
+        "{count} histories, {:.1} simulated years, {steps} steps, {granted} renewals, {} violations",
+        simulated_ms as f64 / MS_PER_YEAR,
+        violated.len()
     );
+    assert!(violated.is_empty(), "{:#?}", &violated[..violated.len().min(20)]);
+    println!("{} kinds of trouble struck in the middle of something: {struck:?}", struck.len());
     assert!(granted > 0, "nothing was ever renewed: the simulation proves nothing");
 }
 
@@ -134,7 +166,7 @@ fn undisturbed_processes_make_one_request_a_cycle_for_ever() {
             world.advance();
             assert!(world.violations.is_empty(), "{:?}", world.violations);
         }
-        let ledger = &world.ledger;
+        let ledger = &world.daemon.ledger;
         assert_eq!(ledger.requests, ledger.granted, "every request is granted");
         let cycles = u64::try_from(days_ms / (life_s * 600)).unwrap();
         assert!(ledger.granted <= cycles + 1, "{} renewals in {cycles} cycles", ledger.granted);
@@ -152,7 +184,7 @@ fn without_the_lock_sixteen_processes_race() {
     while world.now_ms < GENESIS_MS + DAY_MS {
         world.advance();
     }
-    assert!(world.ledger.mismatched > 100, "only {} races in a day", world.ledger.mismatched);
+    assert!(world.daemon.ledger.mismatched > 100, "only {} races in a day", world.daemon.ledger.mismatched);
 }
 
 #[test]
@@ -164,9 +196,9 @@ fn the_absolute_lifetime_causes_no_storm() {
         }
         let undisturbed = u64::try_from(lifetime_s / 180).unwrap();
         assert!(
-            world.ledger.requests <= undisturbed + 2,
+            world.daemon.ledger.requests <= undisturbed + 2,
             "{} requests in a lifetime of {lifetime_s} s",
-            world.ledger.requests
+            world.daemon.ledger.requests
         );
     }
 }

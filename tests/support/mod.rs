@@ -1,9 +1,15 @@
 //! What several tests need: tokens of the right form that no daemon signed.
 
 #[allow(dead_code, reason = "each test file uses a part of the support")]
+pub(crate) mod forks;
+#[allow(dead_code, reason = "each test file uses a part of the support")]
 pub(crate) mod model;
 #[allow(dead_code, reason = "each test file uses a part of the support")]
+pub(crate) mod odometer;
+#[allow(dead_code, reason = "each test file uses a part of the support")]
 pub(crate) mod prng;
+#[allow(dead_code, reason = "each test file uses a part of the support")]
+pub(crate) mod scene;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
