@@ -311,7 +311,7 @@ fn what_a_crashed_process_left_is_adopted_without_a_request() {
     let mut scene = Scene::before(201, held(0, 300), None);
     scene.leftover = Some(left.clone());
     scene.begin();
-    assert_eq!(scene.stored, [left.clone()]);
+    assert_eq!(scene.stored, std::slice::from_ref(&left));
     assert!(scene.serves(&left) && scene.requests.is_empty());
     for other in [session_of("t", 200, Some(500)), session(-100, 290), session(-400, -100)] {
         let mut scene = Scene::before(10, held(0, 300), None);

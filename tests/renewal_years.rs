@@ -57,6 +57,7 @@ fn history(seed: u64) -> (World, i64) {
         troubles.clock_steps = 0;
     }
     let mut world = World::new(seed, troubles, processes, life_s, (lifetime, max_renewals));
+    world.trace = std::env::var_os("WAIAAS_TRACE").is_some();
     world.daemon.sends_dates = sends_dates;
     if sends_dates {
         (world.daemon.clock_ahead_ms, world.daemon.clock_gains_ppm) = clock;

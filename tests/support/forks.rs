@@ -19,6 +19,8 @@ use super::model::daemon::Daemon;
 use super::model::disk::fault;
 use super::odometer::Odometer;
 
+mod words;
+
 /// Life of the tokens, in seconds.
 pub(crate) const LIFE_S: i64 = 300;
 
@@ -193,76 +195,6 @@ impl<'a> Forks<'a> {
             let is_held = self.served.as_ref().is_some_and(|(served, _)| served == granted);
             let is_kept = self.file_session() == Some(granted) || (is_held && self.status.unsaved);
             assert!(is_kept, "a granted token is neither in the file nor kept in memory");
-        }
-    }
-
-    fn phase_of(&self, action: &Action) -> &'static str {
-        match action {
-            Action::Wait { .. } => "idle",
-            Action::ReadFile if self.phase == "sweeping" => "looking under the lock",
-            Action::ReadFile if self.phase == "renewing" => "looking after a refusal",
-            Action::ReadFile => "looking",
-            Action::AskTime => "asking the time",
-            Action::TakeLock(_) => "locking",
-            Action::Sweep => "sweeping",
-            Action::Prepare => "preparing",
-            Action::Renew(_) => "renewing",
-            Action::Store { .. } => "storing",
-            Action::SwapToken { .. } => "swapping",
-            Action::ReleaseLock => "unlocking",
-            Action::Stop => "stopped",
-        }
-    }
-
-    fn kind_of(&self, event: &Event) -> &'static str {
-        match event {
-            Event::Started => "started",
-            Event::Woke(Wake::Elapsed) => "elapsed",
-            Event::Woke(Wake::Wanted) => "wanted",
-            Event::Woke(Wake::Shutdown) => "shutdown",
-            Event::Woke(Wake::Rejected(generation)) => {
-                let is_current = self.served.as_ref().is_some_and(|(_, current)| current == generation);
-                if is_current { "rejected" } else { "rejected late" }
-            }
-            Event::FileRead(FileView::Missing) => "no file",
-            Event::FileRead(FileView::Unusable(_)) => "rubbish",
-            Event::FileRead(FileView::Held(found)) => match &self.served {
-                None => "first token",
-                Some((served, _)) if served == found => "the same token",
-                Some((served, _)) if served.id() != found.id() => "another session",
-                Some((served, _)) if found.is_later_than(served) => {
-                    if found.expires_at() == served.expires_at() { "a copy" } else { "a later token" }
-                }
-                Some(_) => "an earlier token",
-            },
-            Event::TimeAsked => "time asked",
-            Event::Locked(LockOutcome::Held) => "lock held",
-            Event::Locked(LockOutcome::TimedOut) => "lock timed out",
-            Event::Locked(LockOutcome::Unsupported) => "lock unsupported",
-            Event::Locked(LockOutcome::NoDirectory) => "no directory",
-            Event::Locked(LockOutcome::Failed(_)) => "lock failed",
-            Event::Swept(None) => "nothing swept",
-            Event::Swept(Some(_)) => "leftover swept",
-            Event::Prepared(Ok(())) => "prepared",
-            Event::Prepared(Err(_)) => "not prepared",
-            Event::RenewalAnswered(classified) => match &classified.answer {
-                RenewalAnswer::Granted(_) => "granted",
-                RenewalAnswer::TooEarly => "too early",
-                RenewalAnswer::Exhausted => "exhausted",
-                RenewalAnswer::Superseded => "superseded",
-                RenewalAnswer::Refused => "refused",
-                RenewalAnswer::NotRequired => "not required",
-                RenewalAnswer::Unavailable { counts: true, .. } => "unavailable",
-                RenewalAnswer::Unavailable { counts: false, .. } => "locked daemon",
-                RenewalAnswer::Misconfigured => "misconfigured",
-                RenewalAnswer::NotSent => "not sent",
-            },
-            Event::Stored(StoreOutcome::Done) => "stored",
-            Event::Stored(StoreOutcome::DoneInPlace) => "stored in place",
-            Event::Stored(StoreOutcome::SomebodyElse(_)) => "somebody else",
-            Event::Stored(StoreOutcome::Failed(_)) => "not stored",
-            Event::TokenSwapped => "token swapped",
-            Event::Unlocked => "unlocked",
         }
     }
 

@@ -13,7 +13,6 @@ use waiaas_mcp::session::answers::{ClassifiedAnswer, RenewalAnswer};
 use waiaas_mcp::session::events::{
     Action, Event, FileView, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake,
 };
-use waiaas_mcp::session::renewal::Renewal;
 use waiaas_mcp::session::schedule::DaemonClock;
 use waiaas_mcp::session::status::Status;
 use waiaas_mcp::session::{Generation, Session, policy};
@@ -24,10 +23,12 @@ use super::prng::Prng;
 pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod oracles;
+pub(crate) mod processes;
 pub(crate) mod troubles;
 
 use daemon::{Daemon, unavailable};
 use disk::{Disk, Storing, fault};
+use processes::{Pending, Process};
 use troubles::Ambush;
 pub(crate) use troubles::Troubles;
 
@@ -37,46 +38,6 @@ pub(crate) const GENESIS_MS: i64 = 1_795_330_000_000;
 /// How often a waiting process tries the lock, and for how long.
 const LOCK_POLL_MS: i64 = 20;
 const LOCK_WAIT_MS: i64 = 2_000;
-
-/// One process with its renewal, and the action it is at.
-pub(crate) struct Process {
-    renewal: Renewal,
-    pending: Pending,
-    ready_ms: i64,
-    clock: DaemonClock,
-    pub(crate) served: Option<(Session, Generation)>,
-    pub(crate) status: Status,
-    rejected: Option<Generation>,
-    /// A call waits; the renewal woke after it asked.
-    asked: bool,
-    heard: bool,
-    temporary: Option<u64>,
-    lock_deadline_ms: i64,
-    last_request_ms: Option<i64>,
-    /// Requests since the served token was taken, and when that was.
-    held_since_ms: i64,
-    requests_for_token: u32,
-    /// The last token the daemon granted to this process.
-    granted: Option<Session>,
-    /// When the turn began in which it was granted.
-    granted_turn_ms: i64,
-    /// A store of it was tried.
-    tried_to_store: bool,
-    /// When this turn began.
-    woke_ms: i64,
-    /// It was told that the lock cannot be had at all.
-    locked_out: bool,
-    /// Tokens of the daemon's newest kind that this process has held since its start: it can renew with them.
-    known: Vec<Session>,
-}
-
-enum Pending {
-    Do(Action),
-    /// The daemon has decided; this is the answer under way.
-    Answer(ClassifiedAnswer),
-    Store(Storing),
-    Killed,
-}
 
 /// The world.
 pub(crate) struct World {
@@ -99,7 +60,7 @@ pub(crate) struct World {
     pub(crate) without_lock: bool,
     pub(crate) steps: u64,
     /// Prints every step: `WAIAAS_SEED=n WAIAAS_TRACE=1`.
-    trace: bool,
+    pub(crate) trace: bool,
 }
 
 impl World {
@@ -128,7 +89,7 @@ impl World {
             struck: BTreeMap::new(),
             without_lock: false,
             steps: 0,
-            trace: std::env::var_os("WAIAAS_TRACE").is_some(),
+            trace: false,
         };
         world.run_setup();
         for _ in 0..processes {
@@ -153,76 +114,6 @@ impl World {
 
     pub(crate) fn accepts(&self, session: &Session) -> bool {
         self.daemon.accepts(self.now_ms, session)
-    }
-
-    fn new_process(&mut self) -> Process {
-        let clock = DaemonClock::default();
-        let mut renewal = Renewal::new(None, self.moment(&clock));
-        let action = renewal.step(self.moment(&clock), Event::Started);
-        renewal.take_notices();
-        Process {
-            renewal,
-            pending: Pending::Do(action),
-            ready_ms: self.now_ms + self.rng.between(0, 5),
-            clock,
-            served: None,
-            status: Status::UNKNOWN,
-            rejected: None,
-            asked: false,
-            heard: false,
-            temporary: None,
-            lock_deadline_ms: 0,
-            last_request_ms: None,
-            held_since_ms: self.now_ms,
-            requests_for_token: 0,
-            granted: None,
-            granted_turn_ms: self.now_ms,
-            tried_to_store: false,
-            woke_ms: self.now_ms,
-            locked_out: false,
-            known: Vec::new(),
-        }
-    }
-
-    /// The token a call of this process would use, as `SharedSession::current` has it.
-    fn usable(&self, index: usize) -> Option<(Session, Generation)> {
-        let process = &self.processes[index];
-        let daemon = process.clock.time(self.now()).earliest;
-        process.served.clone().filter(|(session, _)| !process.status.refused && !session.is_expired(daemon))
-    }
-
-    fn is_killed(&self, index: usize) -> bool {
-        matches!(self.processes[index].pending, Pending::Killed)
-    }
-
-    /// A tool call, as the server makes it: one retry after a refusal, with the file looked at in between.
-    pub(crate) fn call(&mut self, index: usize) {
-        if self.is_killed(index) || !self.daemon.is_up || self.daemon.is_locked(self.now_ms) {
-            return;
-        }
-        let before = self.disk.file_session().filter(|session| self.accepts(session)).cloned();
-        let first = self.usable(index);
-        if first.is_some() {
-            self.hear(index);
-        }
-        if first.as_ref().is_some_and(|(session, _)| self.accepts(session)) {
-            return;
-        }
-        let process = &mut self.processes[index];
-        process.asked = true;
-        process.rejected = process.rejected.max(first.map(|(_, generation)| generation));
-        if matches!(process.pending, Pending::Do(Action::Wait { .. })) {
-            process.ready_ms = self.now_ms;
-        }
-        let asked_at = self.awake_ms();
-        while self.processes[index].asked && !self.is_killed(index) {
-            self.advance();
-            if self.awake_ms() - asked_at > 120_000 {
-                self.violations.push("a call waited for two minutes".to_owned());
-                return;
-            }
-        }
-        self.judge_call(index, asked_at, before);
     }
 
     /// Lets the process that is ready first go on.
