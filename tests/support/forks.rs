@@ -228,13 +228,13 @@ impl<'a> Forks<'a> {
                 Event::RenewalAnswered(ClassifiedAnswer { answer, code: "MODEL".to_owned() })
             }
             Action::Store { session, instead_of } => Event::Stored(self.store(session, instead_of)),
-            Action::SwapToken { session, generation } => {
+            Action::SwapToken { session, generation, status } => {
                 if self.daemon.is_newest(&session) {
                     self.known = Some(session.clone());
                 }
                 self.known.take_if(|known| known.id() != session.id());
                 self.served = Some((session, generation));
-                self.status.refused = false;
+                self.status = status;
                 Event::TokenSwapped
             }
             Action::ReleaseLock => {

@@ -227,8 +227,8 @@ impl World {
                     }
                 }
             }
-            Action::SwapToken { session, generation } => {
-                self.swap(index, session, generation);
+            Action::SwapToken { session, generation, status } => {
+                self.swap(index, session, generation, status);
                 Event::TokenSwapped
             }
             Action::ReleaseLock => {
@@ -253,7 +253,7 @@ impl World {
         }
     }
 
-    fn swap(&mut self, index: usize, session: Session, generation: Generation) {
+    fn swap(&mut self, index: usize, session: Session, generation: Generation, status: Status) {
         self.judge_swap(index, &session);
         let is_newest = self.daemon.is_newest(&session);
         let process = &mut self.processes[index];
@@ -262,7 +262,7 @@ impl World {
             process.known.push(session.clone());
         }
         process.served = Some((session, generation));
-        process.status.refused = false;
+        process.status = status;
         process.held_since_ms = self.now_ms;
         process.requests_for_token = 0;
     }

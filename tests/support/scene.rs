@@ -231,9 +231,10 @@ impl Scene {
                 }
                 Event::Stored(outcome)
             }
-            Action::SwapToken { session, generation } => {
+            Action::SwapToken { session, generation, status } => {
                 self.turn.push("swap");
                 self.served = Some((session, generation));
+                self.status = status;
                 Event::TokenSwapped
             }
             Action::ReleaseLock => {

@@ -9,7 +9,16 @@ use super::World;
 /// Requests for one token beyond one a minute: the shrinking waits near the end of a life.
 const REQUESTS_EXTRA_MAX: i64 = 40;
 
+/// What a process may not know of the daemon's clock.
+const CLOCK_DOUBT_MS: i64 = policy::CLOCK_OFFSET_MIN_MS + 1_000;
+
 impl World {
+    /// Whether this token works now and for a little longer: a process may be wrong about the daemon's clock by
+    /// less than [`policy::CLOCK_OFFSET_MIN_MS`], and the `Date` counts whole seconds.
+    fn is_surely_good(&self, session: &Session) -> bool {
+        self.accepts(session) && self.daemon.accepts(self.now_ms + CLOCK_DOUBT_MS, session)
+    }
+
     /// True time without the machine's sleep: what a waiting person feels.
     pub(super) fn awake_ms(&self) -> i64 {
         self.now_ms - self.suspended_ms
@@ -88,9 +97,12 @@ impl World {
         if self.awake_ms() - asked_at > i64::try_from(policy::RELOAD_WAIT_MAX.as_millis()).unwrap() {
             return; // The call gave up waiting for a daemon that hangs; its answer says so.
         }
+        if !self.daemon.is_up || self.daemon.is_locked(self.now_ms) {
+            return; // It went away during the call, which has nobody to ask.
+        }
         let succeeded = self.serves(index);
-        let still_there =
-            before.is_some_and(|before| self.accepts(&before) && self.disk.file_session() == Some(&before));
+        let still_there = before
+            .is_some_and(|before| self.is_surely_good(&before) && self.disk.file_session() == Some(&before));
         if !succeeded && still_there && !self.is_killed(index) {
             self.violation("a call was refused although a usable token stood in the file");
         }
@@ -103,7 +115,7 @@ impl World {
 
     /// Whether the token file holds a token that works.
     pub(crate) fn file_is_good(&self) -> bool {
-        self.disk.file_session().is_some_and(|session| self.accepts(session))
+        self.disk.file_session().is_some_and(|session| self.is_surely_good(session))
     }
 
     /// Whether the session in the file can go on: its token can be renewed, or it is a copy and somebody still
