@@ -22,7 +22,8 @@ const BEGINNINGS: [(Option<i64>, usize, usize); 5] =
     [(Some(200), 13, 3), (Some(0), 13, 2), (Some(285), 13, 2), (Some(300), 13, 2), (None, 9, 2)];
 
 /// What the renewal can be at, and everything that can happen then. Each answers one action, so no other event can
-/// meet it; "first token" after a refusal cannot be, because a token was just refused.
+/// meet it. After a refusal there is no "first token", because one was just refused, and no "later token", because
+/// nobody can have renewed what the daemon refuses; a person may have had a copy made.
 const LEGAL: [(&str, &[&str]); 14] = [
     ("begin", &["started"]),
     ("idle", &["elapsed", "wanted", "rejected", "rejected late", "shutdown"]),
@@ -73,15 +74,7 @@ const LEGAL: [(&str, &[&str]); 14] = [
     ),
     (
         "looking after a refusal",
-        &[
-            "the same token",
-            "a later token",
-            "a copy",
-            "an earlier token",
-            "another session",
-            "no file",
-            "rubbish",
-        ],
+        &["the same token", "a copy", "an earlier token", "another session", "no file", "rubbish"],
     ),
     ("storing", &["stored", "stored in place", "somebody else", "not stored"]),
     ("swapping", &["token swapped"]),

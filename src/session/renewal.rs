@@ -340,8 +340,8 @@ impl Renewal {
             },
         });
         self.renew_not_before = Duration::ZERO;
-        let (original, not_renewable) =
-            self.held.as_ref().map(|held| held.known_of(&session)).unwrap_or_default();
+        let former = self.held.as_ref().filter(|held| !self.is_refused(&held.session));
+        let (original, not_renewable) = former.map(|held| held.known_of(&session)).unwrap_or_default();
         self.hold(Held { session, original, source, not_renewable, unsaved: false })
     }
 

@@ -361,7 +361,7 @@ impl<'a> Forks<'a> {
             retry_after: retry_after_s.map(Duration::from_secs),
             counts,
         };
-        let choice = self.odometer.choose(12);
+        let choice = self.odometer.choose(13);
         self.now_ms += if choice == 1 { 30_000 } else { 5 };
         match choice {
             1 => return unavailable(None, true),
@@ -383,6 +383,11 @@ impl<'a> Forks<'a> {
                 let _ = self.renew_elsewhere(session);
             }
             10 => self.daemon.rows.get_mut(session.id()).unwrap().revoked = true,
+            12 => {
+                // Both secrets it may be signed with are gone.
+                self.daemon.rotate_secret(self.now_ms);
+                self.daemon.rotate_secret(self.now_ms);
+            }
             11 => self.daemon.rows.get_mut(session.id()).unwrap().max_renewals = Some(0),
             _ => {}
         }
