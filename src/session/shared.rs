@@ -195,10 +195,11 @@ impl SharedSession {
         current.generation = generation;
         current.status = status;
         drop(current);
+        // Announced first: whoever waited for the token and listens from then on has missed nothing.
+        self.announce(Change { session_changed: !was_usable || !same });
         // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
         self.questions.lock().has_settled = true;
         self.answered.notify_all();
-        self.announce(Change { session_changed: !was_usable || !same });
     }
 
     /// The worker's: publishes the status, and answers the calls that it had heard of.
