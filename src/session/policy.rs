@@ -61,6 +61,10 @@ pub const ASK_TIME_WAIT: Duration = Duration::from_secs(60);
 /// clients, of which the shortest known is 60 s.
 pub const RELOAD_WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// Longest wait for the published state at the very start: reading a file takes less than a millisecond, and a
+/// daemon that hangs has nothing to say about it.
+pub const SETTLE_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// The daemon's `Date` counts whole seconds and travels: a smaller difference of the clocks is none. In
 /// milliseconds.
 pub const CLOCK_OFFSET_MIN_MS: i64 = 2_000;

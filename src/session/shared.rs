@@ -67,7 +67,7 @@ struct Questions {
     asked: u64,
     heard: u64,
     answered: u64,
-    /// The worker has found a token, or looked around in vain: what is published means something.
+    /// The worker has looked around once: what is published means something.
     has_settled: bool,
     /// The newest generation that was refused to a call since the worker woke last.
     rejected: Option<Generation>,
@@ -155,9 +155,9 @@ impl SharedSession {
         has_settled.then(|| self.current.read().status.clone())
     }
 
-    /// The same, waited for at the very start, [`policy::RELOAD_WAIT_MAX`] at most.
+    /// The same, waited for at the very start, [`policy::SETTLE_WAIT_MAX`] at most; then as it is by then.
     pub fn settled_status(&self) -> Status {
-        let deadline = self.clock.now().mono.saturating_add(policy::RELOAD_WAIT_MAX);
+        let deadline = self.clock.now().mono.saturating_add(policy::SETTLE_WAIT_MAX);
         let mut questions = self.questions.lock();
         while !questions.has_settled {
             let left = deadline.saturating_sub(self.clock.now().mono);
@@ -198,7 +198,7 @@ impl SharedSession {
         // Announced first: whoever waited for the token and listens from then on has missed nothing.
         self.announce(Change { session_changed: !was_usable || !same });
         // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
-        self.questions.lock().has_settled = true;
+        drop(self.questions.lock());
         self.answered.notify_all();
     }
 
