@@ -68,6 +68,8 @@ const RUNS_MAX: usize = 3;
 struct Cell<'a> {
     layout: Layout,
     call: &'a Call,
+    /// While its error lasts, the pre-flight cannot succeed: nothing may be asked of the daemon.
+    bars_renewal: bool,
     errno: &'static str,
     lasting: bool,
 }
@@ -92,14 +94,17 @@ pub(crate) fn run(program: &Path, cells_max: Option<usize>, report: &Mutex<Repor
     }
     let mut cells = Vec::new();
     for (layout, calls) in &recorded {
-        for call in calls.iter().filter(|call| is_file_operation(call)) {
+        let request = calls.iter().position(|call| call.object == Object::Daemon).unwrap_or(0);
+        for (at, call) in calls.iter().enumerate().filter(|(_, call)| is_file_operation(call)) {
             // Past the making of the directory the wallet's transaction is the common one.
             if *layout == Layout::Wallet && call.object == Object::Temporary {
                 continue;
             }
             for (errno, lasting) in ERRNOS.into_iter().flat_map(|errno| [(errno, false), (errno, true)]) {
                 if errno != "EINTR" || !lasting {
-                    cells.push(Cell { layout: *layout, call, errno, lasting });
+                    let bars_renewal =
+                        lasting && *layout != Layout::Leftover && at < request && bars_writing(call);
+                    cells.push(Cell { layout: *layout, call, bars_renewal, errno, lasting });
                 }
             }
         }
@@ -151,6 +156,10 @@ fn is_file_operation(call: &Call) -> bool {
     on_file && (OPERATIONS.contains(&name) || EXAMINATIONS.contains(&name))
 }
 
+fn bars_writing(call: &Call) -> bool {
+    ["open", "openat", "write", "fsync", "fdatasync", "mkdir", "flock"].contains(&call.name.as_str())
+}
+
 fn label(cell: &Cell<'_>) -> String {
     format!("{} no {} {}", cell.call.name, cell.call.number, cell.call.object.name())
 }
@@ -191,6 +200,9 @@ fn observe(traced: Traced, cell: &Cell<'_>, object: Object) -> Result<Option<Out
             let remains = scene.remains();
             if let Some(what) = remains.file_violation(cell.layout) {
                 return Err(what);
+            }
+            if cell.bars_renewal && healed_at.is_none() && remains.renewals > 0 {
+                return Err("it renewed although it could not write".to_owned());
             }
             let now = Instant::now();
             if met_at.is_none() {
