@@ -187,7 +187,9 @@ fn observe(traced: Traced, cell: &Cell<'_>, object: Object) -> Result<Option<Out
     let outcome = (|| {
         let begun = Instant::now();
         let (mut met_at, mut healed_at, mut outcome) = (None, None, None);
-        let lasts = match (cell.lasting, cell.call.name.starts_with("rename")) {
+        // What another process left is older, and would be renewed once more within that time.
+        let beyond = cell.call.name.starts_with("rename") && cell.layout == Layout::Common;
+        let lasts = match (cell.lasting, beyond) {
             (false, _) => Duration::ZERO,
             (true, false) => LASTING,
             (true, true) => BEYOND_OLD_TOKEN,

@@ -34,10 +34,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use random::Phase;
 
 /// Scenes played at once. Most of each is waiting, for the disk or for a token to become due.
-pub(crate) const WORKERS: usize = 8;
+pub(crate) const WORKERS: usize = 16;
 
 /// Traced scenes played at once. Nearly all of each is waiting for a token to become due.
-pub(crate) const TRACED_AT_ONCE: usize = 16;
+pub(crate) const TRACED_AT_ONCE: usize = 32;
 
 /// Violations printed in full.
 const SHOWN_MAX: usize = 10;

@@ -18,6 +18,13 @@ use crate::process::{Serve, is_event};
 use crate::scene::{Content, Due, Found, Layout, Remains, Scene, new_temporaries};
 use crate::{Report, WORKERS};
 
+/// Longest wait for an event of a process that has something to do at once. It may not come: who adopts what a crash
+/// left does not renew.
+const EVENT_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// Kills between two lines of progress.
+const PROGRESS_EVERY: usize = 1000;
+
 /// Where in its life a process was killed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
@@ -208,7 +215,7 @@ fn round(
     report: &Mutex<Report>,
     landed: &AtomicUsize,
 ) -> Result<Option<Scene>, String> {
-    let due = if prng.chance(100) { Due::Soon } else { Due::Now };
+    let due = if prng.chance(60) { Due::Soon } else { Due::Now };
     let layout = if prng.chance(200) { Layout::Wallet } else { Layout::Common };
     let scene = Scene::set(layout, due);
     let mut before = scene.remains();
@@ -227,14 +234,18 @@ fn round(
         if let Some(event) = kill.event {
             // An event that does not come leaves a kill at a late instant, which is one too.
             let word = if event == "renewal.decision" { " due=true" } else { "" };
-            serve.log.wait_for(Duration::from_secs(2), |line| is_event(line, event) && line.contains(word));
+            let at_most = if due == Due::Soon { Duration::from_secs(2) } else { EVENT_TIME_MAX };
+            serve.log.wait_for(at_most, |line| is_event(line, event) && line.contains(word));
         }
         wait(kill.delay);
         let log = serve.kill();
         scene.sandbox.heal();
         let after = scene.remains();
         let phase = Phase::judge(&log, &before, &after);
-        landed.fetch_add(1, Ordering::Relaxed);
+        let count = landed.fetch_add(1, Ordering::Relaxed) + 1;
+        if count % PROGRESS_EVERY == 0 {
+            println!("  {count} kills");
+        }
         aim.lock().unwrap().learn(&kill, phase);
         let verdict = verdict(&log, &before, &after, layout);
         let is_news = before.renewals == 0;

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -51,6 +52,8 @@ pub(crate) struct Scene {
     pub(crate) layout: Layout,
     /// Where the program writes.
     pub(crate) token_file: PathBuf,
+    /// Tokens that were the newest when they were seen.
+    seen: Mutex<Vec<String>>,
 }
 
 /// What stands in a file that should hold a token.
@@ -62,6 +65,8 @@ pub(crate) enum Content {
     First,
     /// The token that the daemon would renew.
     Newest,
+    /// A token that was the newest before: while the daemon has renewed once more.
+    Earlier,
     /// Nothing, or what reserves the space.
     Reserved,
     /// The newest token, and behind it what reserved the space.
@@ -111,6 +116,7 @@ impl Remains {
         let expected = match (self.file, layout) {
             (Content::First, Layout::Common | Layout::Leftover) | (Content::Missing, Layout::Wallet) => true,
             (Content::Newest, _) => self.renewals > 0,
+            (Content::Earlier, _) => self.renewals > 1,
             _ => false,
         };
         (!expected).then(|| format!("the token file is {:?} after {} renewals", self.file, self.renewals))
@@ -133,7 +139,7 @@ impl Scene {
             Layout::Common | Layout::Leftover => common,
             Layout::Wallet => sandbox.data_dir().join("mcp-tokens").join(sandbox.wallet_id()),
         };
-        Scene { sandbox, session, layout, token_file }
+        Scene { sandbox, session, layout, token_file, seen: Mutex::default() }
     }
 
     /// Renews, and leaves the new token as a process does that is killed before its rename.
@@ -178,7 +184,10 @@ impl Scene {
         if token.is_empty() {
             Content::Reserved
         } else if self.sandbox.ledger().is_newest(token) && self.row().renewal_count > 0 {
+            self.seen.lock().unwrap().push(token.to_owned());
             if is_whole { Content::Newest } else { Content::Uncut }
+        } else if is_whole && self.seen.lock().unwrap().iter().any(|seen| seen == token) {
+            Content::Earlier
         } else if token == self.session.token && is_whole {
             Content::First
         } else {

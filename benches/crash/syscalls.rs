@@ -197,16 +197,20 @@ fn file_before_memory(program: &Path) -> Result<(), String> {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    (0..5).try_for_each(|_| serve.call())?;
-    let new = fs::read_to_string(&scene.token_file).unwrap();
+    let bearer = |token: &str| format!("Bearer {token}");
+    let old = bearer(&scene.session.token);
+    let new = bearer(&fs::read_to_string(&scene.token_file).unwrap());
+    // The memory follows the file after a sync of the directory.
+    while !strace.text().contains(&new) && Instant::now() < deadline {
+        serve.call()?;
+        thread::sleep(Duration::from_millis(5));
+    }
     let text = strace.text();
     serve.kill();
     drop(strace);
     let _ = fs::remove_file(trace);
     let begun = text.find(" rename").ok_or("the rename was not seen")?;
     let done = begun + text[begun..].find("rename resumed").ok_or("the rename was not held")?;
-    let bearer = |token: &str| format!("Bearer {token}");
-    let (old, new) = (bearer(&scene.session.token), bearer(&new));
     match (text[..done].contains(&new), text[begun..done].contains(&old), text[done..].contains(&new)) {
         (true, ..) => Err("a request used the new token before it was in the file".to_owned()),
         (_, false, _) => Err("no call was made while the rename was held".to_owned()),
