@@ -243,7 +243,7 @@ fn round(
         let after = scene.remains();
         let phase = Phase::judge(&log, &before, &after);
         let count = landed.fetch_add(1, Ordering::Relaxed) + 1;
-        if count % PROGRESS_EVERY == 0 {
+        if count.is_multiple_of(PROGRESS_EVERY) {
             println!("  {count} kills");
         }
         aim.lock().unwrap().learn(&kill, phase);
