@@ -106,14 +106,14 @@ impl World {
         }
         let process = &mut self.processes[index];
         process.asked = true;
-        let refused = first.map(|(_, generation)| generation);
-        process.rejected = process.rejected.max(refused);
+        process.rejected = process.rejected.max(first.map(|(_, generation)| generation));
+        let generation = process.served.as_ref().map(|(_, generation)| *generation);
         if matches!(process.pending, Pending::Do(Action::Wait { .. })) {
             process.ready_ms = self.now_ms;
         }
         let asked_at = self.awake_ms();
         // It goes on as soon as another token can be used, or the renewal has looked in vain.
-        let has_better = |world: &World| world.usable(index).is_some_and(|(_, now)| Some(now) != refused);
+        let has_better = |world: &World| world.usable(index).is_some_and(|(_, now)| Some(now) != generation);
         while self.processes[index].asked && !self.is_killed(index) && !has_better(self) {
             self.advance();
             if self.awake_ms() - asked_at > 120_000 {
