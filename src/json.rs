@@ -18,6 +18,14 @@ pub fn members<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[O
     Some(found)
 }
 
+/// All members of the JSON object `text` with their values, in their order. `None` if it is not one JSON object.
+pub fn entries(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let found = deserializer.deserialize_map(Entries).ok()?;
+    deserializer.end().ok()?;
+    Some(found)
+}
+
 /// The value of a JSON string; `None` if it is something else, or not Unicode (a lone surrogate).
 pub fn string(value: &RawValue) -> Option<String> {
     // Anything else than a string is recognised by its first byte, without trying.
@@ -147,6 +155,25 @@ impl Object {
     }
 }
 
+/// Takes all members of an object.
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            found.push(entry);
+        }
+        Ok(found)
+    }
+}
+
 /// Finds members by name while an object is read once.
 struct Members<'n, const N: usize> {
     names: [&'n str; N],
@@ -217,6 +244,14 @@ mod tests {
         assert_eq!(a.map(RawValue::get), Some("123456789012345678901"));
         assert_eq!(b.map(RawValue::get), Some(r#""\u00e9""#));
         assert!(c.is_none());
+    }
+
+    #[test]
+    fn entries_keep_their_order_and_their_text() {
+        let entries = entries(r#"{"b":1.0,"\u0061":[],"b":{}}"#).expect("an object");
+        let seen: Vec<_> = entries.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
+        assert_eq!(seen, [("b", "1.0"), ("a", "[]"), ("b", "{}")]);
+        assert!(super::entries("[]").is_none() && super::entries("{} x").is_none());
     }
 
     #[test]

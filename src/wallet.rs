@@ -7,11 +7,13 @@
 //! Read [`spec`] for the shape of a row, then [`catalogue`] for the rows, then [`binding`] for what becomes of
 //! a call's arguments.
 
+pub mod actions;
 pub mod arguments;
 pub mod asset;
 pub mod binding;
 pub mod catalogue;
 pub mod connected;
+pub mod given;
 pub mod networks;
 pub mod provider;
 pub mod schema;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::networks;
 use super::spec::{Effect, Kind, Param, Place, ToolSpec};
 use crate::http::{Request, percent_encoded};
 use crate::json::{self, Object, RawValue};
@@ -79,7 +80,12 @@ impl Arguments<'_> {
             target.push_str(&form_encoded(value.as_text()));
         }
         let has_body = self.spec.params.iter().any(|param| param.place == Place::Body);
-        let body = || object_text(endpoint.transaction_type, self.given(Place::Body));
+        let body = || {
+            object_text(
+                endpoint.preset.as_ref().map(|(name, json)| (*name, &**json)),
+                self.given(Place::Body),
+            )
+        };
         let request = Request {
             method: endpoint.method,
             target,
@@ -120,6 +126,15 @@ impl Value {
         }
     }
 
+    /// The daemon's name of the network that it names, if it does.
+    fn as_network(&self) -> Option<String> {
+        let text = match self {
+            Value::Text(text) => text.clone(),
+            Value::Json(json) => serde_json::from_str(json).ok()?,
+        };
+        networks::known(&text).map(str::to_owned)
+    }
+
     /// As it stands in a body.
     pub(super) fn to_json(&self) -> Cow<'_, str> {
         match self {
@@ -141,7 +156,7 @@ pub(super) fn text_of<'a>(params: &[Param], values: &'a [Option<Value>], name: &
 /// The value of an argument that was not given: JSON where it is an array, else a string.
 pub(super) fn unasked(kind: &Kind, text: &str) -> Value {
     match kind {
-        Kind::List(_) | Kind::Objects(_) | Kind::Raw(..) => Value::Json(text.to_owned()),
+        Kind::List(_) | Kind::Objects(_) | Kind::Given(_) | Kind::Raw(..) => Value::Json(text.to_owned()),
         _ => Value::Text(text.to_owned()),
     }
 }
@@ -155,10 +170,11 @@ struct Member<'a> {
 
 /// An object of these members, under the daemon's names.
 pub(super) fn object_text<'a>(
-    transaction_type: Option<&str>,
+    preset: Option<(&'a str, &'a str)>,
     members: impl Iterator<Item = (&'a Param, &'a Value)>,
 ) -> String {
-    let mut found: Vec<Member<'a>> = Vec::new();
+    let preset = preset.map(|(name, json)| Member { name, own: Some(json.into()), added: Vec::new() });
+    let mut found: Vec<Member<'a>> = Vec::from_iter(preset);
     for (param, value) in members {
         let (name, inner) =
             param.field.split_once('.').map_or((&*param.field, None), |(name, inner)| (name, Some(inner)));
@@ -170,9 +186,11 @@ pub(super) fn object_text<'a>(
             Some(inner) => found[index].added.push((inner, value.to_json())),
             None => found[index].own = Some(value.to_json()),
         }
+        if let Some((name, network)) = param.network_too.zip(value.as_network()) {
+            found.push(Member { name, own: Some(quoted(&network).into()), added: Vec::new() });
+        }
     }
     let mut object = Object::new();
-    object.optional_string("type", transaction_type);
     for Member { name, own, added } in found {
         match own {
             Some(own) if added.is_empty() => object.raw(name, &own),

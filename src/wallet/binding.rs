@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::arguments::{Arguments, Draft, Value, object_text, text_of, unasked};
+use super::given::Schema;
 use super::networks;
 use super::raw::{count, has_form, is_integer, is_number, shortened, shown};
 use super::spec::{Form, Kind, Param, Place, Required, Shape, Spelling, ToolSpec};
@@ -134,7 +135,14 @@ impl Checker<'_> {
 
     /// One argument, checked for its place as well.
     fn argument(&mut self, param: &Param, raw: &RawValue, at: &str) -> Option<Value> {
-        let value = self.value(&param.kind, raw, at)?;
+        let mut value = self.value(&param.kind, raw, at)?;
+        // A network of the action's own, if any string will do there: CAIP-2 is taken as everywhere.
+        if let (Kind::Given(schema), Some(_)) = (&param.kind, param.network_too)
+            && schema.is_any_string()
+            && let Some(name) = string(raw).and_then(|name| networks::from_caip2(&name))
+        {
+            value = Value::Text(name.to_owned());
+        }
         if param.place == Place::Path && ["", ".", ".."].contains(&value.as_text()) {
             // These would change which route is asked.
             self.wrong(at, expected(&param.kind) + " other than ``, `.` and `..`", shown(raw));
@@ -159,12 +167,13 @@ impl Checker<'_> {
             Kind::Number => is_number(text).then(verbatim),
             Kind::Count => count(text).map(|count| Value::Json(count.to_string())),
             Kind::Boolean => ["true", "false"].contains(&text).then(verbatim),
+            Kind::Given(schema) => return self.given(schema, raw, at),
             Kind::TextMap => return self.text_map(raw, at),
             Kind::Objects(bounds) => return self.objects(*bounds, raw, at),
             Kind::Raw(Shape::Array, _) => text.starts_with('[').then(verbatim),
             Kind::Raw(Shape::Object, _) => text.starts_with('{').then(verbatim),
             // The members name what is wrong with them by themselves.
-            Kind::Object(params) => {
+            Kind::Object(params) | Kind::Unsaid(params) => {
                 let values = self.nested(params, raw, at)?;
                 let members =
                     params.iter().zip(&values).filter_map(|(param, value)| Some((param, value.as_ref()?)));
@@ -173,7 +182,7 @@ impl Checker<'_> {
             Kind::Verbatim(params) => self.nested(params, raw, at).map(|_| verbatim()),
             Kind::List(kind) => return self.list(kind, raw, at),
         };
-        if good.is_none() && !matches!(kind, Kind::Object(_) | Kind::Verbatim(_)) {
+        if good.is_none() && !matches!(kind, Kind::Object(_) | Kind::Unsaid(_) | Kind::Verbatim(_)) {
             self.wrong(at, expected(kind), shown(raw));
         }
         good
@@ -213,6 +222,12 @@ impl Checker<'_> {
         for (name, value) in self.open(raw, at)?.iter().filter(|(_, value)| string(value).is_none()) {
             self.wrong(&format!("{at}.{}", shortened(name)), "a string".to_owned(), shown(value));
         }
+        (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
+    }
+
+    fn given(&mut self, schema: &Schema, raw: &RawValue, at: &str) -> Option<Value> {
+        let before = self.problems.len();
+        schema.check(raw, at, &mut |at, expected, came| self.wrong(at, expected, came));
         (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
     }
 
@@ -308,6 +323,7 @@ fn expected(kind: &Kind) -> String {
             let words: Vec<&str> = spellings.iter().map(|spelling| spelling.given).collect();
             format!("one of {}", words.join(", "))
         }
+        Kind::Given(schema) => schema.expected(),
         Kind::Count => "an integer of at least 0".to_owned(),
         Kind::Integer(Some(min), Some(max)) => format!("an integer from {min} to {max}"),
         Kind::Integer(Some(min), None) => format!("an integer of at least {min}"),
@@ -315,9 +331,11 @@ fn expected(kind: &Kind) -> String {
         Kind::Integer(None, None) => "an integer".to_owned(),
         Kind::Number => "a number".to_owned(),
         Kind::Boolean => "true or false".to_owned(),
-        Kind::Object(_) | Kind::Verbatim(_) | Kind::TextMap | Kind::Raw(Shape::Object, _) => {
-            "an object".to_owned()
-        }
+        Kind::Object(_)
+        | Kind::Unsaid(_)
+        | Kind::Verbatim(_)
+        | Kind::TextMap
+        | Kind::Raw(Shape::Object, _) => "an object".to_owned(),
         Kind::List(_) | Kind::Objects(_) | Kind::Raw(Shape::Array, _) => "an array".to_owned(),
     }
 }

@@ -125,7 +125,7 @@ fn query_network() -> Param {
 }
 
 /// `network`, in the body.
-fn body_network() -> Param {
+pub(super) fn body_network() -> Param {
     body("network", Kind::Network)
 }
 
@@ -135,7 +135,7 @@ fn query_wallet() -> Param {
 }
 
 /// `wallet_id`, in the body.
-fn body_wallet() -> Param {
+pub(super) fn body_wallet() -> Param {
     body("wallet_id", Kind::Wallet).sent_as("walletId")
 }
 
@@ -167,12 +167,21 @@ fn free_values() -> Kind {
 
 /// `gas_condition`. Without any price it is sent all the same: that is for the daemon to refuse.
 fn gas_condition() -> Param {
-    let members = vec![
+    body("gas_condition", Kind::Object(gas_condition_members())).sent_as("gasCondition")
+}
+
+/// The same, published without its members: dozens of actions take it, and `send_token` tells them.
+pub(super) fn gas_condition_unsaid() -> Param {
+    let kind = Kind::Unsaid(gas_condition_members());
+    body("gas_condition", kind).sent_as("gasCondition").about("as in send_token")
+}
+
+fn gas_condition_members() -> Vec<Param> {
+    vec![
         body("max_gas_price", Kind::Text).sent_as("maxGasPrice"),
         body("max_priority_fee", Kind::Text).sent_as("maxPriorityFee"),
         body("timeout", Kind::Number),
-    ];
-    body("gas_condition", Kind::Object(members)).sent_as("gasCondition")
+    ]
 }
 
 /// A token: either `assetId`, or the three others.

@@ -35,6 +35,12 @@ pub fn daemon_name(network: &str) -> &str {
     from_caip2(network).or_else(former).unwrap_or(network)
 }
 
+/// The daemon's name of a network given under any of its names, if it knows the network.
+pub fn known(network: &str) -> Option<&str> {
+    let name = daemon_name(network);
+    to_caip2(name).map(|_| name)
+}
+
 /// The daemon's name of a CAIP-2 chain, if it knows the chain.
 pub fn from_caip2(chain: &str) -> Option<&'static str> {
     NETWORKS.iter().find(|(_, caip2)| *caip2 == chain).map(|(name, _)| *name)
@@ -75,6 +81,7 @@ mod tests {
         ];
         for (given, expected) in table {
             assert_eq!(daemon_name(given), expected, "{given}");
+            assert_eq!(known(given), Some(expected).filter(|name| to_caip2(name).is_some()), "{given}");
         }
     }
 }

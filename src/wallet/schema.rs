@@ -94,6 +94,7 @@ fn property(kind: &Kind, about: &str) -> String {
             typed("string", about).raw("enum", &words).finish()
         }
         Kind::Object(params) | Kind::Verbatim(params) => object(params, about),
+        Kind::Unsaid(_) => typed("object", about).finish(),
         Kind::TextMap => typed("object", about).raw("additionalProperties", r#"{"type":"string"}"#).finish(),
         Kind::Objects(bounds) => {
             let mut schema = typed("array", about);
@@ -105,6 +106,7 @@ fn property(kind: &Kind, about: &str) -> String {
             schema.finish()
         }
         Kind::List(items) => typed("array", about).raw("items", &property(items, "")).finish(),
+        Kind::Given(schema) => schema.to_json(),
         Kind::Raw(_, schema) => schema.to_string(),
     }
 }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use super::given::Schema;
 use super::toolsets::Toolset;
 use crate::http::Method;
 
@@ -61,8 +62,9 @@ pub struct Endpoint {
     pub method: Method,
     /// The path, with a `{field}` for each path parameter.
     pub path: Cow<'static, str>,
-    /// The body's first member `type`, where the tool stands for one type of transaction.
-    pub transaction_type: Option<&'static str>,
+    /// A member that the body always begins with, and its JSON: the `type` where the tool stands for one type of
+    /// transaction. If it is an object, arguments may add to it.
+    pub preset: Option<(&'static str, Cow<'static, str>)>,
     /// Set where the daemon's answer is not the result yet; the route is that of the first request then.
     pub composed: Option<Composition>,
 }
@@ -93,6 +95,8 @@ pub struct Param {
     pub place: Place,
     /// The name it has there. `a.b` is the member `b` of the object `a`, added to what an argument `a` brings.
     pub field: Cow<'static, str>,
+    /// The name it has in the body as well, where its value is a network that the daemon knows.
+    pub network_too: Option<&'static str>,
     /// What it is.
     pub kind: Kind,
     /// Whether a call can do without it.
@@ -175,6 +179,8 @@ pub enum Kind {
     Boolean,
     /// An object, sent with its known members only.
     Object(Vec<Param>),
+    /// The same, published without its members.
+    Unsaid(Vec<Param>),
     /// An object whose known members are checked, sent exactly as it came: it will be hashed and signed.
     Verbatim(Vec<Param>),
     /// An object with strings as values, such as HTTP headers.
@@ -183,6 +189,8 @@ pub enum Kind {
     List(Box<Kind>),
     /// An array of objects that nobody looks into, such as an ABI; their least and largest number, if bounded.
     Objects(Option<(usize, usize)>),
+    /// What the daemon's own schema says, sent exactly as it came.
+    Given(Box<Schema>),
     /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object, its
     /// description included).
     Raw(Shape, Cow<'static, str>),
@@ -249,13 +257,18 @@ pub fn delete(path: &'static str) -> Endpoint {
 }
 
 fn endpoint(method: Method, path: &'static str) -> Endpoint {
-    Endpoint { method, path: path.into(), transaction_type: None, composed: None }
+    Endpoint { method, path: path.into(), preset: None, composed: None }
 }
 
 impl Endpoint {
     /// Takes transactions of this type only.
     pub fn transaction(self, transaction_type: &'static str) -> Endpoint {
-        Endpoint { transaction_type: Some(transaction_type), ..self }
+        self.with_preset("type", format!("\"{transaction_type}\""))
+    }
+
+    /// The body always begins with this member.
+    pub fn with_preset(self, name: &'static str, json: impl Into<Cow<'static, str>>) -> Endpoint {
+        Endpoint { preset: Some((name, json.into())), ..self }
     }
 
     /// Only the first step towards a result.
@@ -289,6 +302,7 @@ fn param(place: Place, name: &'static str, kind: Kind) -> Param {
         name: name.into(),
         place,
         field: name.into(),
+        network_too: None,
         kind,
         required: Required::Never,
         implied: &[],
