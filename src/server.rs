@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use crate::json::Object;
+use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::era::{self, Era};
 use crate::mcp::error::{ErrorCode, ErrorObject};
 use crate::mcp::in_flight::InFlight;
@@ -23,9 +24,12 @@ use crate::mcp::subscriptions::Subscriptions;
 use crate::mcp::types::{CallToolResult, Implementation};
 use crate::session::shared::Change;
 use crate::time::{Clock as _, SystemClock};
+use crate::wallet::actions::OddEntry;
 
+mod action_watch;
 mod dispatch;
 mod handlers;
+mod listing;
 
 pub mod batches;
 pub mod call;
@@ -36,10 +40,12 @@ pub mod render;
 pub mod resources;
 pub mod toolbox;
 
+use action_watch::{ActionWatch, Looked};
 use batches::{BatchId, Batches};
 use call::{Cancelled, Daemon};
 use call_pool::{CallPool, Finished};
 use handlers::{Form, Later, Reply};
+use listing::Listing;
 use toolbox::{ToolChoice, Toolbox};
 
 /// How long calls in flight may go on once stdin has ended or the program was told to stop.
@@ -94,6 +100,10 @@ enum Event {
     CallFinished(Finished),
     /// The session's state or token changed.
     SessionChanged(Change),
+    /// The daemon's actions were looked for.
+    Looked(Looked),
+    /// It is time for something about the list of tools.
+    ListingDue,
     /// The program shall end.
     StopRequested,
     /// Calls had their time.
@@ -114,6 +124,9 @@ struct Server {
     implementation: Arc<Implementation>,
     daemon: Result<Arc<Daemon>, ConfigProblem>,
     toolbox: Toolbox,
+    /// `None`: no actions are wanted, or nobody can be asked.
+    actions: Option<ActionWatch>,
+    listing: Listing,
 
     lifecycle: Lifecycle,
     subscriptions: Subscriptions,
@@ -141,6 +154,7 @@ pub fn run(connection: Connection, settings: Settings, begin: impl FnOnce(&mut C
         server.handle_event(event);
     }
     begin(&mut server.connection);
+    server.begin_to_watch();
     while !server.is_done() {
         let event = server.next_event();
         server.handle_event(event);
@@ -152,6 +166,8 @@ impl Server {
     fn new(connection: Connection, settings: Settings) -> Server {
         let toolbox = Toolbox::new(settings.tools, settings.wallet_name.as_deref());
         let daemon = settings.daemon.map(Arc::new);
+        let watched = daemon.as_ref().ok().filter(|_| toolbox.wants_actions());
+        let actions = watched.map(|daemon| ActionWatch::new(Arc::clone(daemon), connection.waker()));
         let implementation = Implementation {
             name: settings.name,
             title: settings.wallet_name.map(|name| format!("WAIaaS wallet {name}")),
@@ -172,6 +188,8 @@ impl Server {
             implementation: Arc::new(implementation),
             daemon,
             toolbox,
+            actions,
+            listing: Listing::default(),
             lifecycle: Lifecycle::default(),
             subscriptions: Subscriptions::default(),
             in_flight: InFlight::new(),
@@ -182,7 +200,7 @@ impl Server {
     }
 
     fn is_done(&self) -> bool {
-        self.closed || (self.end.is_some() && self.in_flight.is_empty())
+        self.closed || (self.end.is_some() && self.in_flight.is_empty() && self.no_list_waits())
     }
 
     /// Waits for the next thing to happen. Whoever puts something into a queue wakes the connection afterwards.
@@ -194,8 +212,15 @@ impl Server {
             if let Ok(change) = self.session_changes.try_recv() {
                 return Event::SessionChanged(change);
             }
-            if let Some(event) = self.hear(self.time_left(IDLE_TIME_MAX)) {
+            if let Some(looked) = self.actions.as_ref().and_then(|watch| watch.looked().try_recv().ok()) {
+                return Event::Looked(looked);
+            }
+            let listing_time_left = self.listing_time_left().unwrap_or(IDLE_TIME_MAX);
+            if let Some(event) = self.hear(self.time_left(IDLE_TIME_MAX).min(listing_time_left)) {
                 return event;
+            }
+            if self.listing_time_left().is_some_and(|left| left.is_zero()) {
+                return Event::ListingDue;
             }
             if self.time_left(IDLE_TIME_MAX).is_zero() {
                 return Event::DrainTimeOver;
@@ -220,13 +245,24 @@ impl Server {
 
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Incoming(Incoming::Single(message)) => self.handle_message(message, None),
-            Event::Incoming(Incoming::Batch(messages)) => self.handle_batch(messages),
+            Event::Incoming(incoming) => self.handle_incoming(incoming),
             Event::InputEnded => self.begin_to_end(ServerEnd::InputEnded),
             Event::StopRequested => self.begin_to_end(ServerEnd::Stopped),
             Event::CallFinished(finished) => self.handle_finished(finished),
             Event::SessionChanged(change) => self.handle_session_change(change),
+            Event::Looked(looked) => self.handle_looked(looked),
+            Event::ListingDue => self.keep_list_current(),
             Event::DrainTimeOver => self.give_up_calls(),
+        }
+    }
+
+    fn handle_incoming(&mut self, incoming: Incoming) {
+        if let Some(watch) = &mut self.actions {
+            watch.used(self.clock.now().mono);
+        }
+        match incoming {
+            Incoming::Single(message) => self.handle_message(message, None),
+            Incoming::Batch(messages) => self.handle_batch(messages),
         }
     }
 
@@ -270,6 +306,7 @@ impl Server {
         match reply {
             Ok(Reply::Now(result)) => self.settle(batch, Some(Outgoing::result(&request.id, &result))),
             Ok(Reply::Later(later)) => self.begin_call(request.id, later, batch),
+            Ok(Reply::List(era)) => self.let_list_wait(request.id, era, batch),
             Err(error) => self.settle(batch, Some(Outgoing::error(Some(&request.id), &error))),
         }
     }
@@ -316,14 +353,22 @@ impl Server {
             pending.cancelled.cancel();
             self.settle(pending.batch, None);
         }
+        self.drop_waiting_list(id);
+    }
+
+    /// From now on the daemon's actions are kept up with.
+    fn begin_to_watch(&mut self) {
+        if let Some(watch) = &mut self.actions {
+            watch.look();
+        }
     }
 
     fn handle_session_change(&mut self, change: Change) {
+        if change.session_changed {
+            self.look_again();
+        }
         if !self.lifecycle.takes_notifications() {
             return;
-        }
-        if change.session_changed {
-            self.send(Outgoing::notification("notifications/tools/list_changed", None));
         }
         for uri in [resources::SESSION_STATUS, resources::SYSTEM_STATUS] {
             if self.subscriptions.contains(uri) {
@@ -350,6 +395,7 @@ impl Server {
             let lost = render::lost("waiaas-mcp was told to end before the answer came", pending.repeatable);
             self.settle(pending.batch, Some(Outgoing::result(&id, &pending.form.result(&lost))));
         }
+        self.answer_waiting_lists();
     }
 
     /// A message has its answer, or will have none.
@@ -375,5 +421,17 @@ impl ConfigProblem {
     /// What every call is answered with.
     fn to_result(&self) -> CallToolResult {
         render::own_error("CONFIGURATION_ERROR", &self.message, false, Some(&self.hint))
+    }
+}
+
+/// Providers and actions that are left out are told once for each list.
+fn log_odd_actions(odd: &[OddEntry]) {
+    for OddEntry { name, why } in odd {
+        log::event(
+            Area::Server,
+            Level::Warn,
+            "action.left_out",
+            &[("name", &Foreign(&name.chars().take(80).collect::<String>())), ("why", why)],
+        );
     }
 }

@@ -310,7 +310,7 @@ fn a_call_that_cannot_be_meant_is_wrong_usage() {
         (
             &["call", "send_token", "{}"],
             "the configuration leaves send_token out",
-            "Look at WAIAAS_MCP_TOOLSETS and WAIAAS_MCP_READ_ONLY.",
+            "Look at the environment: it is not only reading (spend); WAIAAS_MCP_READ_ONLY hides it.",
         ),
     ];
     for (arguments, what, advice) in table {

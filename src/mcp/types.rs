@@ -36,6 +36,7 @@ pub struct ServerCapabilities {
 #[allow(missing_docs, reason = "the names are the schema's")]
 pub struct Tool<'a> {
     pub name: &'a str,
+    /// Left out if empty.
     pub title: &'a str,
     pub description: &'a str,
     /// JSON text of an object schema.
@@ -166,7 +167,7 @@ impl Tool<'_> {
         let mut object = Object::new();
         object.string("name", self.name);
         if era >= TITLES_SINCE {
-            object.string("title", self.title);
+            object.optional_string("title", Some(self.title).filter(|title| !title.is_empty()));
         }
         object.string("description", self.description).raw("inputSchema", self.input_schema);
         if era >= ANNOTATIONS_SINCE {

@@ -6,6 +6,7 @@
 use crate::http::{Request, Response};
 use crate::json::RawValue;
 use crate::mcp::types::CallToolResult;
+use crate::wallet::actions::{self, Actions};
 use crate::wallet::arguments::{Arguments, Draft};
 use crate::wallet::asset::{Asset, NotCaip19, Resolution};
 use crate::wallet::binding::{self, Defaults};
@@ -163,6 +164,15 @@ pub(super) fn read(request: &Request, daemon: &Daemon, cancelled: &Cancelled) ->
 /// A good answer to a request that only reads, without what it should tell.
 pub(super) fn unreadable() -> Failure {
     render::unreadable(200, true)
+}
+
+/// The actions of the daemon's providers.
+///
+/// # Errors
+/// What a call is answered with instead.
+pub fn actions(daemon: &Daemon, cancelled: &Cancelled) -> Result<Actions, CallToolResult> {
+    let body = read(&actions::request(), daemon, cancelled);
+    body.and_then(|body| actions::read(&body).ok_or_else(unreadable)).map_err(|failure| failure.result)
 }
 
 /// `GET /health`, which needs no token.

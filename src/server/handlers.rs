@@ -19,6 +19,7 @@ use super::Server;
 use super::call::Cancelled;
 use super::composed::{Task, is_repeatable};
 use super::resources::{self, RESOURCES, SESSION_STATUS};
+use super::toolbox::NoTool;
 
 /// How long a client without a handshake may keep a list. Such a client is not told of changes.
 const LIST_CACHE: Cache = Cache::Millis(30_000);
@@ -32,7 +33,8 @@ Tools of a WAIaaS wallet daemon on the user's side: balances, transfers, signatu
 lists the wallets, their networks and what the policies allow. Amounts are integers in the smallest unit (wei, \
 lamports, drops) as strings. A send that answers PENDING is not done: follow it with get_transaction. A result with \
 status outcome_unknown must not be repeated before list_transactions was checked. A result with session_expired or \
-daemon_unavailable can be tried again once the user has done what it says; no restart is needed.";
+daemon_unavailable can be tried again once the user has done what it says; no restart is needed. Every action_ tool \
+takes gas_condition with the members it has in send_token.";
 
 /// What a handler comes to.
 pub(super) enum Reply {
@@ -40,6 +42,8 @@ pub(super) enum Reply {
     Now(String),
     /// The result will come from the call pool.
     Later(Later),
+    /// The result is the list of tools, which may grow in a moment.
+    List(Era),
 }
 
 /// A request that has to wait for somebody.
@@ -102,17 +106,23 @@ impl Server {
 
     pub(super) fn list_tools(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         only_page(params)?;
+        Ok(if self.list_may_wait() { Reply::List(era) } else { Reply::Now(self.list_now(era)) })
+    }
+
+    pub(super) fn tools_result(&mut self, era: Era) -> String {
         let mut result = self.result(era, LIST_CACHE);
-        Ok(Reply::Now(result.raw("tools", self.toolbox.list(era)).finish()))
+        result.raw("tools", self.toolbox.list(era)).finish()
     }
 
     pub(super) fn call_tool(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         let [name, arguments] = params.members(["name", "arguments"]);
         let name = text(name, "name")?;
-        let spec = self
-            .toolbox
-            .find(&name)
-            .ok_or_else(|| ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))))?;
+        let spec = self.toolbox.find(&name).map_err(|none| match none {
+            NoTool::Hidden(why) => {
+                ErrorObject::invalid_params(format!("Tool {} is switched off: {why}", shown(&name)))
+            }
+            NoTool::Unknown => ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))),
+        })?;
         let form = self.form(era, None);
         let daemon = match &self.daemon {
             Ok(daemon) => Arc::clone(daemon),

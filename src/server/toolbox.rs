@@ -1,14 +1,16 @@
 //! Which tools there are now, and their list as it is sent.
 //!
-//! Used by the server. The catalogue, narrowed by what the user chose; the list's text is made when it is first asked
-//! for, which is after the answer to `initialize`, and kept. Refuses to know what a call does.
+//! Used by the server and by the command line. The catalogue and the actions of the daemon's providers, narrowed by what
+//! the user chose; the list's text is made when it is first asked for, which is after the answer to `initialize`, and
+//! kept until the actions change. Refuses to know what a call does, and where the actions come from.
 
 use crate::mcp::era::Era;
 use crate::mcp::types::{Tool, ToolAnnotations};
+use crate::wallet::actions::Action;
 use crate::wallet::catalogue;
 use crate::wallet::schema::{hints, input_schema};
 use crate::wallet::spec::{Effect, ToolSpec};
-use crate::wallet::toolsets::Selection;
+use crate::wallet::toolsets::{Selection, Toolset};
 
 /// What the user chose to see.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,8 +27,19 @@ pub struct Toolbox {
     choice: ToolChoice,
     /// Put before each description.
     prefix: String,
+    /// Those of the daemon's providers, as it last told them.
+    actions: Vec<Action>,
     /// The JSON array of the tools, once for each era that asked.
     lists: Vec<(Era, String)>,
+}
+
+/// There is no such tool to be seen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoTool {
+    /// The configuration hides it; why, as one clause.
+    Hidden(String),
+    /// Nobody knows it.
+    Unknown,
 }
 
 impl Toolbox {
@@ -34,12 +47,53 @@ impl Toolbox {
     /// so a wallet's name is put before each description.
     pub fn new(choice: ToolChoice, wallet_name: Option<&str>) -> Toolbox {
         let prefix = wallet_name.map(|name| format!("[{name}] ")).unwrap_or_default();
-        Toolbox { choice, prefix, lists: Vec::new() }
+        Toolbox { choice, prefix, actions: Vec::new(), lists: Vec::new() }
+    }
+
+    /// Whether actions of providers can be seen at all.
+    pub fn wants_actions(&self) -> bool {
+        self.choice.toolsets.includes_some(Toolset::Actions)
+    }
+
+    /// Replaces the actions. Whether the list has changed by that.
+    pub fn set_actions(&mut self, actions: Vec<Action>) -> bool {
+        let shown = actions.into_iter().filter(|action| self.shows(&action.spec, Some(&action.provider)));
+        let shown: Vec<Action> = shown.collect();
+        let has_changed = self.actions != shown;
+        if has_changed {
+            self.actions = shown;
+            self.lists.clear();
+        }
+        has_changed
     }
 
     /// The tool of this name, if it is to be seen.
-    pub fn find(&self, name: &str) -> Option<&'static ToolSpec> {
-        catalogue::find(name).filter(|spec| self.shows(spec))
+    ///
+    /// # Errors
+    /// [`NoTool`], with the way to see it if there is one.
+    pub fn find(&self, name: &str) -> Result<&ToolSpec, NoTool> {
+        match catalogue::find(name) {
+            Some(spec) if self.shows(spec, None) => Ok(spec),
+            Some(spec) => Err(NoTool::Hidden(self.way_to(spec))),
+            None => {
+                let action = self.actions.iter().find(|action| action.spec.name == name);
+                action.map(|action| &action.spec).ok_or(NoTool::Unknown)
+            }
+        }
+    }
+
+    /// What hides a tool, as advice.
+    fn way_to(&self, spec: &ToolSpec) -> String {
+        let set = spec.toolset.name();
+        match (self.choice.toolsets.includes(spec.toolset, None), self.choice.read_only) {
+            (false, false) => format!("it is in the toolset {set}; add that to WAIAAS_MCP_TOOLSETS"),
+            (true, _) => {
+                format!("it is not only reading ({}); WAIAAS_MCP_READ_ONLY hides it", spec.effect.name())
+            }
+            (false, true) => {
+                format!("it is in the toolset {set} (WAIAAS_MCP_TOOLSETS); look at WAIAAS_MCP_READ_ONLY too")
+            }
+        }
     }
 
     /// The JSON array of all tools, in the catalogue's order.
@@ -51,26 +105,24 @@ impl Toolbox {
         &self.lists[index].1
     }
 
-    fn shows(&self, spec: &ToolSpec) -> bool {
-        self.choice.toolsets.includes(spec.toolset, None)
+    fn shows(&self, spec: &ToolSpec, provider: Option<&str>) -> bool {
+        self.choice.toolsets.includes(spec.toolset, provider)
             && (!self.choice.read_only || spec.effect == Effect::Read)
     }
 
     fn written(&self, era: Era) -> String {
-        let shown = catalogue::tools().iter().filter(|spec| self.shows(spec));
-        let tools: Vec<String> = shown
-            .map(|spec| {
-                let tool = Tool {
-                    name: &spec.name,
-                    title: &spec.title,
-                    description: &format!("{}{}", self.prefix, spec.description),
-                    input_schema: &input_schema(spec),
-                    annotations: annotations(spec),
-                };
-                tool.to_json(era)
-            })
-            .collect();
-        format!("[{}]", tools.join(","))
+        let known = catalogue::tools().iter().filter(|spec| self.shows(spec, None));
+        let tools = known.chain(self.actions.iter().map(|action| &action.spec)).map(|spec| {
+            let tool = Tool {
+                name: &spec.name,
+                title: &spec.title,
+                description: &format!("{}{}", self.prefix, spec.description),
+                input_schema: &input_schema(spec),
+                annotations: annotations(spec),
+            };
+            tool.to_json(era)
+        });
+        format!("[{}]", tools.collect::<Vec<String>>().join(","))
     }
 }
 
@@ -89,6 +141,7 @@ fn annotations(spec: &ToolSpec) -> ToolAnnotations {
 mod tests {
     use super::*;
     use crate::mcp::HandshakeVersion;
+    use crate::wallet::actions;
     use serde_json::Value;
 
     fn listed(choice: ToolChoice, wallet_name: Option<&str>) -> Vec<Value> {
@@ -115,12 +168,55 @@ mod tests {
         for tool in &tools {
             assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
         }
-        let toolbox = Toolbox::new(read_only, None);
-        assert!(toolbox.find("send_token").is_none());
-        assert!(toolbox.find("get_balance").is_some());
-        let nft = Selection::parse("nft").expect("a toolset");
-        assert!(
-            Toolbox::new(ToolChoice { toolsets: nft, read_only: false }, None).find("get_balance").is_none()
-        );
+        let toolbox = Toolbox::new(read_only.clone(), None);
+        assert!(toolbox.find("get_balance").is_ok());
+        let hidden = |choice: ToolChoice, name: &str| match Toolbox::new(choice, None).find(name) {
+            Err(NoTool::Hidden(why)) => why,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert!(hidden(read_only, "send_token").contains("WAIAAS_MCP_READ_ONLY"));
+        let nft = ToolChoice { toolsets: Selection::parse("nft").expect("a toolset"), read_only: false };
+        assert!(hidden(nft.clone(), "get_balance").contains("toolset core; add that to WAIAAS_MCP_TOOLSETS"));
+        assert!(hidden(ToolChoice { read_only: true, ..nft }, "send_token").contains("READ_ONLY"));
+        assert_eq!(toolbox.find("no_such_tool"), Err(NoTool::Unknown));
+    }
+
+    #[test]
+    fn actions_are_listed_behind_the_catalogue_and_chosen_by_provider() {
+        let body = r#"{"providers":[
+            {"name":"x","mcpExpose":true,"actions":[{"name":"b"},{"name":"a"}]},
+            {"name":"across_bridge","mcpExpose":true,"actions":[{"name":"quote"}]}]}"#;
+        let found = || actions::read(body).expect("providers").actions;
+        let era = Era::Handshake(HandshakeVersion::NEWEST);
+        let names = |choice: &str, read_only| {
+            let toolsets = Selection::parse(choice).expect("a choice");
+            let mut toolbox = Toolbox::new(ToolChoice { toolsets, read_only }, Some("w"));
+            let before = toolbox.list(era).len();
+            let has_changed = toolbox.set_actions(found());
+            assert!(!toolbox.set_actions(found()), "the same again is no change");
+            assert_eq!(toolbox.list(era).len() > before, has_changed);
+            let tools: Vec<Value> = serde_json::from_str(toolbox.list(era)).expect("a JSON array");
+            let names = tools.iter().filter_map(|tool| tool["name"].as_str());
+            names.filter(|name| name.starts_with("action_")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(names("all", false), ["action_x_b", "action_x_a", "action_across_bridge_quote"]);
+        assert_eq!(names("core,actions:x", false), ["action_x_b", "action_x_a"]);
+        assert_eq!(names("actions", true), ["action_across_bridge_quote"]);
+        assert!(names("core,nft", false).is_empty());
+    }
+
+    #[test]
+    fn the_shipped_providers_fit_their_budget() {
+        /// Bytes of `tools/list` with the 68 actions of the shipped providers.
+        const BYTES_MAX: usize = 82_000;
+        let body = include_str!("../sandbox/data/action-providers.json");
+        let found = actions::read(body).expect("providers");
+        assert!(found.odd.is_empty(), "{:?}", found.odd);
+        let mut toolbox = Toolbox::new(ToolChoice { toolsets: Selection::ALL, read_only: false }, None);
+        assert!(toolbox.set_actions(found.actions));
+        let list = toolbox.list(Era::Stateless);
+        let tools: Vec<Value> = serde_json::from_str(list).expect("a JSON array");
+        assert_eq!(tools.len(), 128);
+        assert!(list.len() + 300 <= BYTES_MAX, "{} bytes", list.len());
     }
 }

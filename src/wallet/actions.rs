@@ -13,6 +13,9 @@ use super::toolsets::Toolset;
 use crate::http::{Request, percent_encoded};
 use crate::json::{self, RawValue};
 
+/// How the name of every action begins.
+pub const NAME_PREFIX: &str = "action_";
+
 /// Longest name that every client takes.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -116,7 +119,7 @@ impl Reading {
     }
 
     fn action(&mut self, provider: &str, action: &str, raw: &RawValue) -> Result<(), Odd> {
-        let name = format!("action_{provider}_{action}");
+        let name = format!("{NAME_PREFIX}{provider}_{action}");
         let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if provider.is_empty() || action.is_empty() || !name.chars().all(good) {
             return Err(Odd("its name has characters that clients refuse"));
@@ -131,7 +134,8 @@ impl Reading {
             return Err(Odd("there are too many actions"));
         }
         let spec = ToolSpec {
-            title: format!("{provider} {action}").replace('_', " ").into(),
+            // The name says as much, and there are dozens.
+            title: "".into(),
             description: description(provider, raw).into(),
             toolset: Toolset::Actions,
             effect: effect(provider, action),
@@ -222,7 +226,8 @@ mod tests {
         }
     }
 
-    const COMMON: &str = r#""network":{"type":"string"},"wallet_id":{"type":"string"},"gas_condition":{"type":"object","description":"as in send_token"}"#;
+    const COMMON: &str =
+        r#""network":{"type":"string"},"wallet_id":{"type":"string"},"gas_condition":{"type":"object"}"#;
 
     #[test]
     fn schemas_are_kept_and_made_safe() {

@@ -170,10 +170,10 @@ fn gas_condition() -> Param {
     body("gas_condition", Kind::Object(gas_condition_members())).sent_as("gasCondition")
 }
 
-/// The same, published without its members: dozens of actions take it, and `send_token` tells them.
+/// The same, published without its members: dozens of actions take it, `send_token` tells them, and the server's
+/// instructions say so.
 pub(super) fn gas_condition_unsaid() -> Param {
-    let kind = Kind::Unsaid(gas_condition_members());
-    body("gas_condition", kind).sent_as("gasCondition").about("as in send_token")
+    body("gas_condition", Kind::Unsaid(gas_condition_members())).sent_as("gasCondition")
 }
 
 fn gas_condition_members() -> Vec<Param> {

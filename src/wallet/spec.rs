@@ -16,7 +16,7 @@ use crate::http::Method;
 pub struct ToolSpec {
     /// Unique, `[A-Za-z0-9_-]`.
     pub name: Cow<'static, str>,
-    /// A few words for people.
+    /// A few words for people; empty where the name says as much.
     pub title: Cow<'static, str>,
     /// For the model that chooses the tool and fills it in: what it does, in which units.
     pub description: Cow<'static, str>,

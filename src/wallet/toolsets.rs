@@ -126,6 +126,14 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// Whether anything of this group is wanted.
+    pub fn includes_some(&self, toolset: Toolset) -> bool {
+        let is_part = |pick: &Pick| matches!(pick, Pick::Provider(_)) && toolset == Toolset::Actions;
+        self.includes(toolset, None) || self.picked.iter().flatten().any(is_part)
+    }
+}
+
 /// What can be written in a choice, for people.
 pub fn advice() -> String {
     let names: Vec<&str> = Toolset::ALL.into_iter().map(Toolset::name).collect();

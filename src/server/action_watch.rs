@@ -1,0 +1,247 @@
+//! Keeps up with the actions that the daemon's providers offer: when to ask, and the thread that asks.
+//!
+//! Used by the server, which hears of each finished look as one more event. Nothing waits for it but the first list of
+//! tools, briefly. Refuses to disturb the session: it asks with the token that is there, once, and a refusal is for
+//! somebody's call to find out.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::call::Daemon;
+use super::call_pool::STACK_BYTES;
+use crate::log::{self, Area, Foreign, Level};
+use crate::mcp::stdio::Waker;
+use crate::session::Generation;
+use crate::wallet::actions::{self, Actions};
+
+/// How long what was found counts as new while the server is in use. The contract allows 30 s until a change is told;
+/// a look takes [`LOOK_TIME_MAX`] at most.
+const FRESH_TIME: Duration = Duration::from_secs(20);
+
+/// For how long after its last message a client counts as at work. One that rests hears of a change when it goes on.
+const IN_USE_TIME: Duration = Duration::from_secs(300);
+
+/// How long one look may take.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long the first list of tools waits for the first look. The contract's number.
+pub(super) const FIRST_LOOK_WAIT: Duration = Duration::from_secs(2);
+
+/// What a look came to.
+pub(super) struct Looked {
+    /// The token it was done with.
+    generation: Generation,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    /// The list, and the fingerprint of its text.
+    Found(Actions, u64),
+    /// The same text as before.
+    Same,
+    /// Nobody could be asked, or nothing readable came.
+    Nothing,
+}
+
+/// When to look next. Times are on the monotonic clock.
+#[derive(Debug, Default)]
+struct Plan {
+    is_looking: bool,
+    /// A look has ended, however.
+    has_looked: bool,
+    /// Something happened that makes what was found old.
+    is_due: bool,
+    looked_at: Option<Duration>,
+    used_at: Option<Duration>,
+}
+
+impl Plan {
+    fn is_in_use(&self, now: Duration) -> bool {
+        self.used_at.is_some_and(|at| now.saturating_sub(at) <= IN_USE_TIME)
+    }
+
+    /// How long until it is time to look; `None`: not before something happens.
+    fn time_left(&self, now: Duration) -> Option<Duration> {
+        if self.is_looking {
+            return None;
+        }
+        if self.is_due {
+            return Some(Duration::ZERO);
+        }
+        let looked_at = self.looked_at?;
+        self.is_in_use(now).then(|| FRESH_TIME.saturating_sub(now.saturating_sub(looked_at)))
+    }
+
+    fn begin(&mut self) {
+        self.is_looking = true;
+        self.is_due = false;
+    }
+
+    fn end(&mut self, now: Duration) {
+        self.is_looking = false;
+        self.has_looked = true;
+        self.looked_at = Some(now);
+    }
+}
+
+/// The watch over the actions.
+pub(super) struct ActionWatch {
+    daemon: Arc<Daemon>,
+    report: Sender<Looked>,
+    looked: Receiver<Looked>,
+    waker: Waker,
+    plan: Plan,
+    /// The token of the last look that has ended.
+    generation: Option<Generation>,
+    /// Of the text that was found last.
+    fingerprint: Option<u64>,
+}
+
+impl ActionWatch {
+    /// A watch that has not begun. `waker` is used after each message of [`ActionWatch::looked`].
+    pub(super) fn new(daemon: Arc<Daemon>, waker: Waker) -> ActionWatch {
+        // One look at a time: one message at most.
+        let (report, looked) = unbounded();
+        ActionWatch {
+            daemon,
+            report,
+            looked,
+            waker,
+            plan: Plan::default(),
+            generation: None,
+            fingerprint: None,
+        }
+    }
+
+    /// Where the ends of looks are heard of.
+    pub(super) fn looked(&self) -> &Receiver<Looked> {
+        &self.looked
+    }
+
+    /// Whether the first look has yet to end.
+    pub(super) fn is_first(&self) -> bool {
+        !self.plan.has_looked
+    }
+
+    /// The client said something.
+    pub(super) fn used(&mut self, now: Duration) {
+        self.plan.used_at = Some(now);
+    }
+
+    /// The session is another one. Whether that makes old what a look has found with another token.
+    pub(super) fn session_changed(&mut self) -> bool {
+        let is_new = self.is_new_token();
+        self.plan.is_due |= is_new;
+        is_new && self.plan.has_looked
+    }
+
+    /// Whether another look has to follow at once.
+    pub(super) fn is_due(&self) -> bool {
+        self.plan.is_due
+    }
+
+    fn is_new_token(&self) -> bool {
+        self.generation != Some(self.daemon.session.current().generation)
+    }
+
+    /// How long until it is time to look.
+    pub(super) fn time_left(&self, now: Duration) -> Option<Duration> {
+        self.plan.time_left(now)
+    }
+
+    /// Looks, on a thread of its own.
+    pub(super) fn look(&mut self) {
+        self.plan.begin();
+        let (daemon, report, waker) = (Arc::clone(&self.daemon), self.report.clone(), self.waker.clone());
+        let known = self.fingerprint;
+        let builder = thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES);
+        let spawned = builder.spawn(move || {
+            let looked = panic::catch_unwind(AssertUnwindSafe(|| look(&daemon, known)));
+            let nothing = |_| Looked { generation: Generation::default(), outcome: Outcome::Nothing };
+            if report.send(looked.unwrap_or_else(nothing)).is_ok() {
+                waker.wake();
+            }
+        });
+        if let Err(error) = spawned {
+            log::event(
+                Area::Server,
+                Level::Warn,
+                "thread.refused",
+                &[("error", &Foreign(&error.to_string()))],
+            );
+            let nothing = Looked { generation: Generation::default(), outcome: Outcome::Nothing };
+            // The queue has no bound and its receiver is this watch.
+            let _ = self.report.send(nothing);
+        }
+    }
+
+    /// A look has ended: what it found, if that is new.
+    pub(super) fn take(&mut self, looked: Looked, now: Duration) -> Option<Actions> {
+        self.plan.end(now);
+        self.generation = Some(looked.generation);
+        // A change of the session that this look has seen already is none any more.
+        self.plan.is_due &= self.is_new_token();
+        match looked.outcome {
+            Outcome::Found(actions, fingerprint) => {
+                self.fingerprint = Some(fingerprint);
+                Some(actions)
+            }
+            Outcome::Same | Outcome::Nothing => None,
+        }
+    }
+}
+
+/// One look. At the very start the session's worker is waited for.
+fn look(daemon: &Daemon, known: Option<u64>) -> Looked {
+    daemon.session.settled_status();
+    let generation = daemon.session.current().generation;
+    let outcome = match daemon.ask_quietly(&actions::request(), LOOK_TIME_MAX) {
+        None => Outcome::Nothing,
+        Some(body) => {
+            let mut hasher = DefaultHasher::new();
+            body.hash(&mut hasher);
+            let fingerprint = hasher.finish();
+            if known == Some(fingerprint) {
+                Outcome::Same
+            } else {
+                actions::read(&body).map_or(Outcome::Nothing, |found| Outcome::Found(found, fingerprint))
+            }
+        }
+    };
+    Looked { generation, outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn it_looks_again_while_in_use_and_rests_with_the_client() {
+        let mut plan = Plan::default();
+        assert_eq!(plan.time_left(s(0)), None, "not before it was begun");
+        plan.is_due = true;
+        assert_eq!(plan.time_left(s(0)), Some(s(0)));
+        plan.begin();
+        plan.is_due = true;
+        assert_eq!(plan.time_left(s(1)), None, "one look at a time");
+        plan.end(s(2));
+        assert_eq!(plan.time_left(s(2)), Some(s(0)), "what happened meanwhile makes it due");
+        plan.begin();
+        plan.end(s(3));
+        assert_eq!(plan.time_left(s(4)), None, "nobody uses it");
+        plan.used_at = Some(s(5));
+        assert_eq!(plan.time_left(s(5)), Some(s(18)));
+        assert_eq!(plan.time_left(s(100)), Some(s(0)));
+        assert_eq!(plan.time_left(s(306)), None);
+        assert!(FRESH_TIME + LOOK_TIME_MAX < s(30));
+    }
+}
