@@ -203,12 +203,13 @@ fn two_requests_are_never_within_a_second() {
         assert!(scene.requests.len() <= 1, "{usual:?}: {:?}", scene.requests);
     }
     // Grants that are due at once, for ever.
-    let mut scene = Scene::at(0, held(-10, 1));
-    for n in 0..20 {
-        scene.answers.push_back(RenewalAnswer::Granted(session(-10 + n, 2 + n)));
+    let mut scene = Scene::before(0, held(-10, 1), None);
+    scene.answers = (0..20).map(|n| RenewalAnswer::Granted(session(-10, 2 + n))).collect();
+    scene.begin();
+    for _ in 0..20 {
         scene.wake(Wake::Wanted);
     }
-    assert_eq!(scene.requests.len(), 1);
+    assert_eq!((scene.requests.len(), scene.wait), (1, Duration::from_secs(1)));
 }
 
 // --- copies: a token of the same session with the same end and a later issue ----------------------------------
