@@ -2,6 +2,8 @@
 //!
 //! Used by the server. Pure. Names are those of the MCP schema. Refuses to know where a tool or a text comes from.
 
+use std::borrow::Cow;
+
 use super::era::Era;
 use super::{HandshakeVersion, SUPPORTED_VERSIONS};
 use crate::json::{self, Object};
@@ -65,15 +67,30 @@ pub struct CallToolResult {
 }
 
 /// A resource as listed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the names are the schema's")]
 pub struct Resource {
-    pub uri: &'static str,
+    pub uri: Cow<'static, str>,
+    pub name: Cow<'static, str>,
+    pub title: Cow<'static, str>,
+    pub description: &'static str,
+    pub mime_type: &'static str,
+}
+
+/// Resources that are read by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct ResourceTemplate {
+    /// RFC 6570.
+    pub uri_template: &'static str,
     pub name: &'static str,
     pub title: &'static str,
     pub description: &'static str,
     pub mime_type: &'static str,
 }
+
+/// The type of texts that are JSON.
+pub const JSON: &str = "application/json";
 
 /// How long a client may keep a result without a handshake (`ttlMs`). The scope is always `private`: everything
 /// here is about somebody's wallet.
@@ -220,19 +237,32 @@ impl Resource {
     /// In the shape of `era`.
     pub fn to_json(&self, era: Era) -> String {
         let mut object = Object::new();
-        object.string("uri", self.uri).string("name", self.name);
+        object.string("uri", &self.uri).string("name", &self.name);
         if era >= TITLES_SINCE {
-            object.string("title", self.title);
+            object.string("title", &self.title);
         }
         object.string("description", self.description).string("mimeType", self.mime_type).finish()
     }
 
-    /// The result of `resources/read` with this text. Nothing of it may be kept by the client: it is the state of
-    /// a wallet.
-    pub fn read_result(&self, text: &str, era: Era, server: &Implementation) -> String {
+    /// The result of `resources/read`: the text, or what is said instead, which is always JSON. Nothing of it may be
+    /// kept by the client: it is the state of a wallet.
+    pub fn read_result(&self, outcome: &CallToolResult, era: Era, server: &Implementation) -> String {
+        let mime_type = if outcome.is_error { JSON } else { self.mime_type };
         let mut contents = Object::new();
-        contents.string("uri", self.uri).string("mimeType", self.mime_type).string("text", text);
+        contents.string("uri", &self.uri).string("mimeType", mime_type).string("text", &outcome.text);
         result(era, server, Cache::Millis(0)).raw("contents", &one_item(&mut contents)).finish()
+    }
+}
+
+impl ResourceTemplate {
+    /// In the shape of `era`.
+    pub fn to_json(&self, era: Era) -> String {
+        let mut object = Object::new();
+        object.string("uriTemplate", self.uri_template).string("name", self.name);
+        if era >= TITLES_SINCE {
+            object.string("title", self.title);
+        }
+        object.string("description", self.description).string("mimeType", self.mime_type).finish()
     }
 }
 
@@ -311,15 +341,35 @@ mod tests {
 
     #[test]
     fn a_resource_is_listed_and_read() {
-        let resource =
-            Resource { uri: "x://y", name: "n", title: "t", description: "d", mime_type: "application/json" };
+        let resource = Resource {
+            uri: "x://y".into(),
+            name: "n".into(),
+            title: "t".into(),
+            description: "d",
+            mime_type: "text/markdown",
+        };
         assert_eq!(
             resource.to_json(Era::Handshake(V2024_11_05)),
-            r#"{"uri":"x://y","name":"n","description":"d","mimeType":"application/json"}"#
+            r#"{"uri":"x://y","name":"n","description":"d","mimeType":"text/markdown"}"#
         );
         assert_eq!(
-            resource.read_result("{}", Era::Handshake(V2025_06_18), &server()),
+            resource.read_result(&CallToolResult::text("#"), Era::Handshake(V2025_06_18), &server()),
+            r##"{"contents":[{"uri":"x://y","mimeType":"text/markdown","text":"#"}]}"##
+        );
+        assert_eq!(
+            resource.read_result(&CallToolResult::error("{}"), Era::Handshake(V2025_06_18), &server()),
             r#"{"contents":[{"uri":"x://y","mimeType":"application/json","text":"{}"}]}"#
+        );
+        let template = ResourceTemplate {
+            uri_template: "x://{y}",
+            name: "n",
+            title: "t",
+            description: "d",
+            mime_type: "text/markdown",
+        };
+        assert_eq!(
+            template.to_json(Era::Stateless),
+            r#"{"uriTemplate":"x://{y}","name":"n","title":"t","description":"d","mimeType":"text/markdown"}"#
         );
     }
 }

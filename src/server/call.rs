@@ -81,6 +81,11 @@ impl Daemon {
         String::from_utf8(response.body).ok().filter(|_| response.status == 200)
     }
 
+    /// The answer to `request`, sent once and without a credential; for what nobody has asked for.
+    pub fn ask_openly(&self, request: &Request, time_max: Duration) -> Option<Response> {
+        self.transport.send(request, Credential::None, time_max).ok()
+    }
+
     /// Sends `request` without a credential: for the daemon's own health.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Used by `dispatch`. A handler answers at once, or hands back work for the call pool: whatever may wait for the
 //! daemon or the disk. Refuses to know threads, batches and the order of answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::json::{self, Object, RawValue};
@@ -18,7 +19,7 @@ use crate::mcp::types::{
 use super::Server;
 use super::call::Cancelled;
 use super::composed::{Task, is_repeatable};
-use super::resources::{self, RESOURCES, SESSION_STATUS};
+use super::resources::{self, SESSION_STATUS};
 use super::toolbox::NoTool;
 
 /// How long a client without a handshake may keep a list. Such a client is not told of changes.
@@ -61,16 +62,31 @@ pub(super) struct Later {
 pub(super) struct Form {
     era: Era,
     server: Arc<Implementation>,
-    /// `None`: the result of a tool.
-    resource: Option<&'static Resource>,
+    kind: FormKind,
+}
+
+#[derive(Clone)]
+enum FormKind {
+    /// The result of a tool.
+    Call,
+    /// The text of a resource.
+    Contents(Resource),
+    /// A JSON array of resources.
+    Resources,
 }
 
 impl Form {
     /// The result of the request, as JSON text.
     pub(super) fn result(&self, outcome: &CallToolResult) -> String {
-        match self.resource {
-            None => outcome.to_json(self.era, &self.server),
-            Some(resource) => resource.read_result(&outcome.text, self.era, &self.server),
+        match &self.kind {
+            FormKind::Call => outcome.to_json(self.era, &self.server),
+            FormKind::Contents(resource) => resource.read_result(outcome, self.era, &self.server),
+            FormKind::Resources => {
+                // If the list was lost, those that are there without asking.
+                let is_list = outcome.text.starts_with('[');
+                let list = if is_list { outcome.text.clone() } else { resources::list(None, self.era) };
+                types::result(self.era, &self.server, LIST_CACHE).raw("resources", &list).finish()
+            }
         }
     }
 }
@@ -123,7 +139,7 @@ impl Server {
             }
             NoTool::Unknown => ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))),
         })?;
-        let form = self.form(era, None);
+        let form = self.form(era, FormKind::Call);
         let daemon = match &self.daemon {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
@@ -138,19 +154,24 @@ impl Server {
 
     pub(super) fn list_resources(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         only_page(params)?;
-        let list: Vec<String> = RESOURCES.iter().map(|resource| resource.to_json(era)).collect();
-        let mut result = self.result(era, LIST_CACHE);
-        Ok(Reply::Now(result.raw("resources", &format!("[{}]", list.join(","))).finish()))
+        let form = self.form(era, FormKind::Resources);
+        let Ok(daemon) = &self.daemon else {
+            return Ok(Reply::Now(form.result(&CallToolResult::text(resources::list(None, era)))));
+        };
+        let daemon = Arc::clone(daemon);
+        let work = Box::new(move |_: &Cancelled| CallToolResult::text(resources::list(Some(&daemon), era)));
+        Ok(Reply::Later(Later { form, repeatable: true, work }))
     }
 
     pub(super) fn list_resource_templates(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         only_page(params)?;
-        Ok(Reply::Now(self.result(era, LIST_CACHE).raw("resourceTemplates", "[]").finish()))
+        let templates = format!("[{}]", resources::SKILLS.to_json(era));
+        Ok(Reply::Now(self.result(era, LIST_CACHE).raw("resourceTemplates", &templates).finish()))
     }
 
     pub(super) fn read_resource(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         let resource = known_resource(era, params)?;
-        let form = self.form(era, Some(resource));
+        let form = self.form(era, FormKind::Contents(resource.clone()));
         let daemon = match &self.daemon {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
@@ -161,17 +182,20 @@ impl Server {
         {
             return Ok(Reply::Now(form.result(&CallToolResult::text(status.to_json()))));
         }
-        let work = Box::new(move |cancelled: &Cancelled| resources::read(resource, &daemon, cancelled));
+        let work = Box::new(move |cancelled: &Cancelled| resources::read(&resource, &daemon, cancelled));
         Ok(Reply::Later(Later { form, repeatable: true, work }))
     }
 
     pub(super) fn subscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        self.subscriptions.subscribe(known_resource(era, params)?.uri);
+        // A skill never changes, so there is nothing to remember.
+        if let Cow::Borrowed(uri) = known_resource(era, params)?.uri {
+            self.subscriptions.subscribe(uri);
+        }
         Ok(Reply::Now(self.result(era, Cache::Uncacheable).finish()))
     }
 
     pub(super) fn unsubscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        self.subscriptions.unsubscribe(known_resource(era, params)?.uri);
+        self.subscriptions.unsubscribe(&known_resource(era, params)?.uri);
         Ok(Reply::Now(self.result(era, Cache::Uncacheable).finish()))
     }
 
@@ -187,8 +211,8 @@ impl Server {
         types::result(era, &self.implementation, cache)
     }
 
-    fn form(&self, era: Era, resource: Option<&'static Resource>) -> Form {
-        Form { era, server: Arc::clone(&self.implementation), resource }
+    fn form(&self, era: Era, kind: FormKind) -> Form {
+        Form { era, server: Arc::clone(&self.implementation), kind }
     }
 }
 
@@ -207,10 +231,10 @@ fn text(value: Option<&RawValue>, name: &str) -> Result<String, ErrorObject> {
     value.and_then(json::string).ok_or_else(wrong)
 }
 
-fn known_resource(era: Era, params: &Params) -> Result<&'static Resource, ErrorObject> {
+fn known_resource(era: Era, params: &Params) -> Result<Resource, ErrorObject> {
     let [uri] = params.members(["uri"]);
     let uri = text(uri, "uri")?;
-    resources::find(&uri).ok_or_else(|| {
+    resources::find(&uri).cloned().or_else(|| resources::find_skill(&uri)).ok_or_else(|| {
         let code: ErrorCode = era.resource_not_found();
         ErrorObject::new(code, "Resource not found").with_data(Object::new().string("uri", &uri).finish())
     })

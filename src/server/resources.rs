@@ -2,9 +2,13 @@
 //!
 //! Used by the server. Refuses to know how a text is sent.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use crate::http::{Request, percent_encoded};
-use crate::json::with_members;
-use crate::mcp::types::{CallToolResult, Resource};
+use crate::json::{self, with_members};
+use crate::mcp::era::Era;
+use crate::mcp::types::{CallToolResult, JSON, Resource, ResourceTemplate};
 
 use super::call::{Cancelled, Daemon};
 use super::composed::health;
@@ -17,49 +21,135 @@ pub const SYSTEM_STATUS: &str = "waiaas://system/status";
 const WALLET_BALANCE: &str = "waiaas://wallet/balance";
 const WALLET_ADDRESS: &str = "waiaas://wallet/address";
 
-const JSON: &str = "application/json";
+/// The daemon's manuals for agents.
+pub const SKILLS: ResourceTemplate = ResourceTemplate {
+    uri_template: "waiaas://skills/{name}",
+    name: "API Skills",
+    title: "Skills",
+    description: "A manual of the daemon: quickstart, wallet, transactions, policies, admin, actions or x402",
+    mime_type: MARKDOWN,
+};
+const SKILL_PREFIX: &str = "waiaas://skills/";
 
-/// All of them, in the order of the list.
-pub const RESOURCES: [Resource; 4] = [
-    Resource {
-        uri: WALLET_BALANCE,
-        name: "Wallet Balance",
-        title: "Wallet balance",
-        description: "Native balance on every network of the wallet",
-        mime_type: JSON,
-    },
-    Resource {
-        uri: WALLET_ADDRESS,
-        name: "Wallet Address",
-        title: "Wallet address",
-        description: "Public address of the wallet",
-        mime_type: JSON,
-    },
-    Resource {
-        uri: SYSTEM_STATUS,
-        name: "System Status",
-        title: "System status",
-        description: "Health of the WAIaaS daemon, and the state of the session",
-        mime_type: JSON,
-    },
-    Resource {
-        uri: SESSION_STATUS,
-        name: "Session Status",
-        title: "Session status",
-        description: "State of the session token, until when it holds, when it is renewed",
-        mime_type: JSON,
-    },
+/// The names that the daemon allows, and whether it comes with a text for it.
+const SKILL_NAMES: [(&str, bool); 7] = [
+    ("quickstart", true),
+    ("wallet", true),
+    ("transactions", true),
+    ("policies", true),
+    ("admin", false),
+    ("actions", true),
+    ("x402", true),
 ];
 
-/// The resource of this URI.
+/// Longest name of a skill, in bytes. No daemon has longer ones; what is longer is not asked for.
+const SKILL_NAME_BYTES_MAX: usize = 64;
+
+/// How long the daemon may take to say whether it has one skill while they are listed. It answers from a file.
+const SKILL_TIME_MAX: Duration = Duration::from_millis(500);
+
+const MARKDOWN: &str = "text/markdown";
+
+/// Those that are always there, in the order of the list.
+pub static RESOURCES: [Resource; 4] = [
+    fixed(
+        WALLET_BALANCE,
+        "Wallet Balance",
+        "Wallet balance",
+        "Native balance on every network of the wallet",
+    ),
+    fixed(WALLET_ADDRESS, "Wallet Address", "Wallet address", "Public address of the wallet"),
+    fixed(
+        SYSTEM_STATUS,
+        "System Status",
+        "System status",
+        "Health of the WAIaaS daemon, and the state of the session",
+    ),
+    fixed(
+        SESSION_STATUS,
+        "Session Status",
+        "Session status",
+        "State of the session token, until when it holds, when it is renewed",
+    ),
+];
+
+const fn fixed(
+    uri: &'static str,
+    name: &'static str,
+    title: &'static str,
+    description: &'static str,
+) -> Resource {
+    let [uri, name, title] = [Cow::Borrowed(uri), Cow::Borrowed(name), Cow::Borrowed(title)];
+    Resource { uri, name, title, description, mime_type: JSON }
+}
+
+/// The resource that is always there under this URI.
 pub fn find(uri: &str) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| resource.uri == uri)
 }
 
+/// The skill of this URI. Whether the daemon has it, only reading it tells.
+pub fn find_skill(uri: &str) -> Option<Resource> {
+    let name = uri.strip_prefix(SKILL_PREFIX)?;
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    ((1..=SKILL_NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(good)).then(|| skill(name))
+}
+
+fn skill(name: &str) -> Resource {
+    Resource {
+        uri: format!("{SKILL_PREFIX}{name}").into(),
+        name: format!("{name} skill").into(),
+        title: format!("Skill {name}").into(),
+        description: "A manual of the daemon",
+        mime_type: MARKDOWN,
+    }
+}
+
+/// All resources as a JSON array: those that are always there, and the skills. Without a `daemon` the ones that it
+/// comes with. Blocks.
+pub fn list(daemon: Option<&Daemon>, era: Era) -> String {
+    let usual = || SKILL_NAMES.into_iter().filter(|(_, usual)| *usual).map(|(name, _)| name).collect();
+    let skills = daemon.and_then(served_skills).unwrap_or_else(usual).into_iter().map(skill);
+    let all: Vec<String> =
+        RESOURCES.iter().cloned().chain(skills).map(|resource| resource.to_json(era)).collect();
+    format!("[{}]", all.join(","))
+}
+
+/// The names for which the daemon has a text; `None` if it does not say so for all of them.
+fn served_skills(daemon: &Daemon) -> Option<Vec<&'static str>> {
+    let mut served = Vec::new();
+    for (name, _) in SKILL_NAMES {
+        match daemon.ask_openly(&skill_request(name), SKILL_TIME_MAX)?.status {
+            200 => served.push(name),
+            404 => {}
+            _ => return None,
+        }
+    }
+    Some(served)
+}
+
+fn skill_request(name: &str) -> Request {
+    Request::get(format!("/v1/skills/{}", percent_encoded(name)))
+}
+
+/// The markdown of a skill. What is said instead is marked as an error, because it is another type of text.
+fn read_skill(name: &str, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
+    let outcome = daemon.perform_without_token(&skill_request(name), cancelled);
+    let content = render::answer(outcome, true).and_then(|body| {
+        let content = json::members(&body, ["content"]).and_then(|[content]| json::string(content?));
+        content.ok_or_else(|| render::unreadable(200, true))
+    });
+    match content {
+        Ok(content) => CallToolResult::text(content),
+        Err(failure) => CallToolResult { is_error: true, ..failure.result },
+    }
+}
+
 /// The text of a resource. Blocks.
 pub fn read(resource: &Resource, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
-    match resource.uri {
+    match &*resource.uri {
         SYSTEM_STATUS => system_status(daemon, cancelled),
+        uri if uri.starts_with(SKILL_PREFIX) => read_skill(&uri[SKILL_PREFIX.len()..], daemon, cancelled),
         SESSION_STATUS => CallToolResult::text(daemon.session.settled_status().to_json()),
         uri => {
             let outcome = daemon.perform(&request(uri, daemon.wallet_id.as_deref()), cancelled);
@@ -98,7 +188,13 @@ mod tests {
     #[test]
     fn every_resource_is_found_by_its_own_uri() {
         for resource in &RESOURCES {
-            assert_eq!(find(resource.uri), Some(resource));
+            assert_eq!(find(&resource.uri), Some(resource));
+        }
+        assert_eq!(find_skill("waiaas://skills/x402").map(|skill| skill.name), Some("x402 skill".into()));
+        for uri in
+            ["waiaas://skills/", "waiaas://skills/../sessions", "waiaas://skills/a%2Fb", "waiaas://skill/a"]
+        {
+            assert_eq!(find_skill(uri), None, "{uri}");
         }
         assert_eq!(find("waiaas://wallet"), None);
     }
