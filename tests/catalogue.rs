@@ -185,6 +185,41 @@ fn the_daemons_document_accepts_every_request() {
     }
 }
 
+#[test]
+fn a_missing_or_wrong_argument_of_any_tool_is_refused_by_name() {
+    for tool in tools() {
+        let schema = schema(tool);
+        let good = samples(tool).pop().expect("a sample with all arguments");
+        let refused = |arguments: &Value, name: &str| {
+            let raw = RawValue::from_string(arguments.to_string()).expect("JSON");
+            let error =
+                check(tool, Some(&raw), &Defaults::default()).map(|_| ()).expect_err(name).to_string();
+            assert!(error.contains(&format!("`{name}`")), "{} {arguments}: {error}", tool.name);
+        };
+        for (name, property) in schema["properties"].as_object().expect("properties") {
+            let wrong = if property["type"] == "array" { json!({}) } else { json!([true]) };
+            for wrong in [wrong, json!(true)]
+                .into_iter()
+                .filter(|wrong| property["type"] != "boolean" || wrong.is_array())
+            {
+                // Where the daemon reads no wallet, none is looked at, but it is checked all the same.
+                let mut arguments = good.clone();
+                arguments[name] = wrong;
+                refused(&arguments, name);
+            }
+        }
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            // A simulation of another type can do without these.
+            if tool.name == "simulate_transaction" {
+                continue;
+            }
+            let mut arguments = good.clone();
+            arguments.as_object_mut().expect("arguments").remove(name);
+            refused(&arguments, name);
+        }
+    }
+}
+
 /// The request that a call ends with; of a tool that puts answers together, the first one.
 fn request(tool: &ToolSpec, arguments: &Value) -> Request {
     let raw = RawValue::from_string(arguments.to_string()).expect("JSON");
