@@ -208,7 +208,10 @@ mod tests {
     #[test]
     fn the_shipped_providers_fit_their_budget() {
         /// Bytes of `tools/list` with the 68 actions of the shipped providers.
-        const BYTES_MAX: usize = 82_000;
+        /// What the daemon's own descriptions of its actions are longer than the sandbox's, measured on the same list
+        /// (81,536 bytes with the ones recorded from the daemon 2.15.0, 71,183 with the sandbox's).
+        const LONGER_AT_THE_DAEMON: usize = 81_536 - 71_183;
+        const BYTES_MAX: usize = 82_000 - LONGER_AT_THE_DAEMON;
         let body = include_str!("../sandbox/data/action-providers.json");
         let found = actions::read(body).expect("providers");
         assert!(found.odd.is_empty(), "{:?}", found.odd);
