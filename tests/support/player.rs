@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, after, select, unbounded};
 use serde_json::{Value, json};
 use waiaas_mcp::time::{Clock as _, SystemClock};
 
-use super::daemon::{Daemon, TIME_MAX, program};
+use super::daemon::{Daemon, TIME_MAX, program, until};
 use super::outcome::{Outcome, outcome};
 
 /// Pause between two calls of a client that calls all the time.
@@ -68,6 +68,10 @@ impl Player {
         let mut player = Player::of(daemon);
         player.balance().assert_balance("at the start");
         player.wait_for("renewal.scheduled", 1);
+        // The look at the providers' actions asks the daemon too: one still under way would meet what a scene does next.
+        until("the providers' actions are listed", || {
+            player.request("tools/list", json!({})).to_string().contains("\"action_")
+        });
         player
     }
 
