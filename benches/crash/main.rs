@@ -19,9 +19,10 @@ mod errnos;
 #[path = "../../tests/support/prng.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod prng;
-mod process;
 mod random;
 mod scene;
+#[path = "../support/serve.rs"]
+mod serve;
 mod strace;
 mod syscalls;
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use waiaas_mcp::sandbox::{Fault, FaultKind};
 
 use crate::prng::Prng;
-use crate::process::{Serve, is_event};
 use crate::scene::{Content, Due, Found, Layout, Remains, Scene, new_temporaries};
+use crate::serve::{Serve, is_event};
 use crate::{Report, WORKERS};
 
 /// Longest wait for an event of a process that has something to do at once. It may not come: who adopts what a crash
@@ -230,7 +230,7 @@ fn round(
             scene.sandbox.inject(Fault::new(kind).on_renewals());
         }
         let kill = aim.lock().unwrap().choose(prng, due);
-        let serve = Serve::start(program, &scene);
+        let serve = Serve::start(&mut scene.serve(program));
         if let Some(event) = kill.event {
             // An event that does not come leaves a kill at a late instant, which is one too.
             let word = if event == "renewal.decision" { " due=true" } else { "" };

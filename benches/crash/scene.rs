@@ -7,13 +7,14 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use waiaas_mcp::sandbox::{IssuedSession, Options, RateLimits, Sandbox, SessionLimits, SessionSnapshot};
 
-use crate::process::{Serve, is_event};
+use crate::serve::{Serve, is_event};
 
 /// Longest wait for what a fresh process does at once.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -142,6 +143,18 @@ impl Scene {
         Scene { sandbox, session, layout, token_file, seen: Mutex::default() }
     }
 
+    /// The command that serves with this scene's token file.
+    pub(crate) fn serve(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.arg("serve").env_clear();
+        command.env("WAIAAS_BASE_URL", self.sandbox.base_url());
+        command.env("WAIAAS_DATA_DIR", self.sandbox.data_dir()).env("WAIAAS_MCP_LOG", "debug");
+        if self.layout == Layout::Wallet {
+            command.env("WAIAAS_WALLET_ID", self.sandbox.wallet_id());
+        }
+        command
+    }
+
     /// Renews, and leaves the new token as a process does that is killed before its rename.
     pub(crate) fn leave_leftover(&self) -> io::Result<()> {
         let mut daemon = TcpStream::connect(self.sandbox.base_url().trim_start_matches("http://"))?;
@@ -198,7 +211,7 @@ impl Scene {
     /// The next start: it must serve, and find or get the newest token, unless that was lost. `asked`: the killed
     /// process had sent a request that was not committed when it died; the daemon may have done that a moment later.
     pub(crate) fn restart(&self, program: &Path, lost: bool, asked: bool) -> Result<Found, String> {
-        let mut serve = Serve::start(program, self);
+        let mut serve = Serve::start(&mut self.serve(program));
         let mut outcome = serve.call().map_err(|what| format!("the next start does not serve: {what}"));
         let found = outcome.and_then(|()| {
             if lost {
@@ -246,7 +259,7 @@ impl Scene {
     /// The whole story of a lost answer: served to the token's own end, then `session_expired`, then a new token in
     /// the file is used by the very next call.
     pub(crate) fn outlive_loss(&self, program: &Path) -> Result<(), String> {
-        let mut serve = Serve::start(program, self);
+        let mut serve = Serve::start(&mut self.serve(program));
         let end = expires_at_s(&self.session.token);
         let outcome = (|| {
             while unix_ms() < end * 1000 - 300 {

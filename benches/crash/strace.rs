@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::Serve;
+use crate::serve::Serve;
 
 /// Longest wait for strace to attach.
 const ATTACH_TIME_MAX: Duration = Duration::from_secs(5);

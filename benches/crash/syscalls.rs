@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Serve, is_event};
 use crate::random::verdict;
 use crate::scene::{Content, Due, Layout, Scene};
+use crate::serve::{Serve, is_event};
 use crate::strace::{Call, Object, Strace, transaction};
 use crate::{Report, TRACED_AT_ONCE};
 
@@ -36,7 +36,7 @@ impl Traced {
     /// Starts a process whose token is due soon, and attaches to it while it sleeps.
     pub(crate) fn start(program: &Path, layout: Layout, options: &[&str]) -> Result<Traced, String> {
         let scene = Scene::set(layout, Due::Soon);
-        let serve = Serve::start(program, &scene);
+        let serve = Serve::start(&mut scene.serve(program));
         if serve.log.wait_for(RENEWAL_TIME_MAX, |line| is_event(line, "renewal.scheduled")).is_none() {
             return Err("the process did not load its token".to_owned());
         }
@@ -180,7 +180,7 @@ fn print(calls: &[Call], outcomes: &[[usize; 4]]) {
 /// Holds the rename and calls meanwhile: no request may carry the new token before the file does.
 fn file_before_memory(program: &Path) -> Result<(), String> {
     let scene = Scene::set(Layout::Common, Due::Soon);
-    let mut serve = Serve::start(program, &scene);
+    let mut serve = Serve::start(&mut scene.serve(program));
     if serve.log.wait_for(RENEWAL_TIME_MAX, |line| is_event(line, "renewal.scheduled")).is_none() {
         return Err("the process did not load its token".to_owned());
     }

@@ -1,17 +1,14 @@
 //! One `serve` under test: the real binary as a child, its stdin kept open, its answers and its log collected.
 //!
-//! Used by every campaign. Refuses to know why it is started or how it ends.
+//! Used by every campaign of `scripts/crash` and `scripts/many`. Refuses to know why it is started or how it ends.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-
-use crate::scene::{Layout, Scene};
 
 /// Longest wait for an answer to a call. Far above what a loaded machine needs, below the 20 s a call waits at most.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -56,6 +53,15 @@ impl Lines {
         }
     }
 
+    /// Like [`Lines::wait_for`], and forgets that line and all before it.
+    fn take(&self, at_most: Duration, fits: impl Fn(&str) -> bool) -> Option<String> {
+        let found = self.wait_for(at_most, fits)?;
+        let mut all = self.all.lock().unwrap();
+        let at = all.0.iter().position(|line| *line == found)?;
+        all.0.drain(..=at);
+        Some(found)
+    }
+
     /// All lines so far.
     pub(crate) fn so_far(&self) -> Vec<String> {
         self.all.lock().unwrap().0.clone()
@@ -74,21 +80,14 @@ pub(crate) struct Serve {
 
 impl Serve {
     /// Starts it and says `initialize`, without waiting for the answer.
-    pub(crate) fn start(program: &Path, scene: &Scene) -> Serve {
-        let mut command = Command::new(program);
-        command.arg("serve").env_clear();
-        command.env("WAIAAS_BASE_URL", scene.sandbox.base_url());
-        command.env("WAIAAS_DATA_DIR", scene.sandbox.data_dir()).env("WAIAAS_MCP_LOG", "debug");
-        if scene.layout == Layout::Wallet {
-            command.env("WAIAAS_WALLET_ID", scene.sandbox.wallet_id());
-        }
+    pub(crate) fn start(command: &mut Command) -> Serve {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program can be started");
         let input = child.stdin.take().unwrap();
         let (answers, of_answers) = Lines::collect(child.stdout.take().unwrap());
         let (log, of_log) = Lines::collect(child.stderr.take().unwrap());
         let mut serve = Serve { child, input, answers, log, readers: vec![of_answers, of_log], next_id: 1 };
-        let client = json!({ "name": "crash", "version": "1" });
+        let client = json!({ "name": "campaign", "version": "1" });
         let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
         serve.say(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }));
         serve.say(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
@@ -106,7 +105,7 @@ impl Serve {
         let params = json!({ "name": "get_address", "arguments": {} });
         self.say(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }));
         let start = format!("\"id\":{id},");
-        let line = self.answers.wait_for(ANSWER_TIME_MAX, |line| line.contains(&start));
+        let line = self.answers.take(ANSWER_TIME_MAX, |line| line.contains(&start));
         let Some(line) = line else {
             return Err(format!("a call was not answered within {ANSWER_TIME_MAX:?}"));
         };
