@@ -104,7 +104,10 @@ static COMMANDS: [Command; 5] = [
         details: "The tools that are known without asking a daemon, by toolset, each with what it may change: \
                   nothing (read), nothing but what a signature authorises (sign), a setting (write), money (spend).",
         operands: &[],
-        flags: &[Flag { long: "json", value: None, about: "one JSON array" }],
+        flags: &[
+            Flag { long: "json", value: None, about: "one JSON array" },
+            Flag { long: "markdown", value: None, about: "one table, as in the README" },
+        ],
         keeps_problems: false,
         run: tools::run,
     },

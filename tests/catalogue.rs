@@ -3,21 +3,22 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test catalogue` accepts changed snapshots.
 
+#[path = "support/openapi.rs"]
+mod openapi;
 #[path = "support/snapshots.rs"]
 mod snapshots;
 
 use std::collections::BTreeSet;
 
+use openapi::{Routes, final_request};
 use serde_json::{Value, json};
-use waiaas_mcp::http::Request;
 use waiaas_mcp::json::{Object, RawValue};
-use waiaas_mcp::wallet::asset::{Asset, Resolution};
-use waiaas_mcp::wallet::binding::{ArgumentError, Defaults, check};
+use waiaas_mcp::wallet::actions;
+use waiaas_mcp::wallet::binding::{Defaults, check};
 use waiaas_mcp::wallet::catalogue::tools;
 use waiaas_mcp::wallet::schema::{hints, input_schema};
-use waiaas_mcp::wallet::spec::{Composition, ToolSpec};
+use waiaas_mcp::wallet::spec::ToolSpec;
 use waiaas_mcp::wallet::toolsets::Toolset;
-use waiaas_mcp::wallet::userop::{Need, UserOp};
 
 const UUID: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
 
@@ -52,6 +53,83 @@ fn every_tool_is_listed_as_its_snapshot_says() {
     for tool in tools() {
         snapshots::check(&format!("tools/{}.json", tool.name), &listed(tool));
     }
+}
+
+/// A tool a line, in the daemon's order.
+#[test]
+fn every_shipped_action_is_listed_as_the_snapshot_says() {
+    let lines: Vec<String> =
+        shipped_actions().iter().map(|action| listed(action).replace('\n', "") + "\n").collect();
+    snapshots::check("actions.jsonl", &lines.concat());
+}
+
+#[test]
+fn every_shipped_action_keeps_its_whole_schema() {
+    let providers: Value = serde_json::from_str(PROVIDERS).expect("JSON");
+    let providers = providers["providers"].as_array().expect("providers").iter();
+    let theirs = providers.flat_map(|provider| provider["actions"].as_array().expect("actions"));
+    let ours = shipped_actions();
+    assert_eq!(theirs.clone().count(), ours.len());
+    for (action, ours) in theirs.zip(&ours) {
+        let mut expected = rewritten(&action["inputSchema"]);
+        let common = schema(ours)["properties"].clone();
+        for name in ["network", "wallet_id", "gas_condition"] {
+            let properties = expected["properties"].as_object_mut().expect("properties");
+            properties.entry(name).or_insert_with(|| common[name].clone());
+        }
+        assert_eq!(schema(ours), expected, "{}", ours.name);
+    }
+}
+
+/// What is changed for clients, and nothing else.
+fn rewritten(schema: &Value) -> Value {
+    let Value::Object(members) = schema else { return schema.clone() };
+    if let Some(variants) = members.get("anyOf") {
+        let amount = json!([{ "type": "string", "minLength": 1 }, { "type": "string", "enum": ["max"] }]);
+        assert_eq!(comparable_list(variants), amount, "another union has come up");
+        let about = members.get("description").or_else(|| variants[0].get("description"));
+        let mut amount = json!({ "type": "string", "minLength": 1 });
+        if let Some(about) = about {
+            amount["description"] = about.clone();
+        }
+        return amount;
+    }
+    let mut small = serde_json::Map::new();
+    for (name, value) in members {
+        match name.as_str() {
+            "$schema" | "format" => continue,
+            "additionalProperties" if *value == json!(false) => continue,
+            "exclusiveMinimum" if *value == json!(true) => continue,
+            "minimum" if members.get("exclusiveMinimum") == Some(&json!(true)) => {
+                small.insert("exclusiveMinimum".to_owned(), value.clone());
+            }
+            "properties" => {
+                let each = value.as_object().expect("an object").iter();
+                let each = each.map(|(name, value)| (name.clone(), rewritten(value)));
+                small.insert(name.clone(), Value::Object(each.collect()));
+            }
+            "items" | "additionalProperties" => {
+                small.insert(name.clone(), rewritten(value));
+            }
+            _ => {
+                small.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(small)
+}
+
+fn comparable_list(schemas: &Value) -> Value {
+    Value::Array(schemas.as_array().expect("schemas").iter().map(comparable).collect())
+}
+
+/// What the daemon 2.15.0 ships, described in our words.
+const PROVIDERS: &str = include_str!("../src/sandbox/data/action-providers.json");
+
+fn shipped_actions() -> Vec<ToolSpec> {
+    let found = actions::read(PROVIDERS).expect("providers");
+    assert!(found.odd.is_empty(), "{:?}", found.odd);
+    found.actions.into_iter().map(|action| action.spec).collect()
 }
 
 #[test]
@@ -171,16 +249,9 @@ fn the_daemons_document_accepts_every_request() {
     let routes = Routes::read();
     for tool in tools() {
         for arguments in samples(tool) {
-            let request = request(tool, &arguments);
-            let at = format!("{} {arguments} -> {} {}", tool.name, request.method.name(), request.target);
-            let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-            let route =
-                routes.find(request.method.name(), path).unwrap_or_else(|| panic!("{at}: no such route"));
-            check_query(&route["query"], query, &at);
-            match &request.body {
-                Some(body) => check_body(&route["body"], &serde_json::from_str(body).expect("JSON"), &at),
-                None => assert!(route["body"].is_null(), "{at}: needs a body"),
-            }
+            let raw = RawValue::from_string(arguments.to_string()).expect("JSON");
+            let request = final_request(tool, &raw).unwrap_or_else(|error| panic!("{arguments}: {error}"));
+            routes.check(&request, &format!("{} {arguments}", tool.name));
         }
     }
 }
@@ -217,68 +288,6 @@ fn a_missing_or_wrong_argument_of_any_tool_is_refused_by_name() {
             arguments.as_object_mut().expect("arguments").remove(name);
             refused(&arguments, name);
         }
-    }
-}
-
-/// The request that a call ends with; of a tool that puts answers together, the first one.
-fn request(tool: &ToolSpec, arguments: &Value) -> Request {
-    let raw = RawValue::from_string(arguments.to_string()).expect("JSON");
-    let at = |error: ArgumentError| format!("{} {arguments}: {error}", tool.name);
-    let checked = check(tool, Some(&raw), &Defaults::default()).map_err(at).expect("good arguments");
-    let request = checked.draft().complete(|| Ok::<_, ()>(UUID.to_owned())).expect("a wallet is found");
-    match tool.endpoint.composed {
-        Some(Composition::Asset) => asset_request(),
-        Some(Composition::UserOp) => {
-            let operation = UserOp::of(&checked).map_err(at).expect("a good operation");
-            let answer = match operation.need() {
-                None => "",
-                Some(Need::Token(_)) => r#"{"tokens":[{"address":"1","decimals":6,"symbol":"U"}]}"#,
-                Some(Need::Calldata(_)) => r#"{"calldata":"0x"}"#,
-            };
-            Request { body: Some(operation.body(answer).expect("the answer tells all")), ..request }
-        }
-        _ => request,
-    }
-}
-
-/// Which request this tool makes depends on what its argument names.
-fn asset_request() -> Request {
-    match Asset::parse("eip155:11155111/erc20:0xab").expect("a good id").resolve() {
-        Resolution::Ask(request) => request,
-        Resolution::Known(result) => panic!("nothing is known of it: {result}"),
-    }
-}
-
-/// The daemon's routes: its own document, and what that leaves out.
-struct Routes(Vec<(String, Value)>);
-
-impl Routes {
-    fn read() -> Routes {
-        let read = |text: &str| serde_json::from_str::<serde_json::Map<_, _>>(text).expect("JSON");
-        let mut documented = read(include_str!("data/openapi.json"));
-        // The document of this route leaves out two of the seven types, which stand in full with the other one.
-        let all_types =
-            documented["POST /v1/wallets/{id}/userop/build"]["body"]["properties"]["request"]["oneOf"]
-                .clone();
-        let sent = documented["POST /v1/transactions/send"]["body"]["oneOf"].as_array_mut().expect("types");
-        sent.extend(all_types.as_array().expect("types").iter().cloned());
-        Routes(documented.into_iter().chain(read(include_str!("data/undocumented.json"))).collect())
-    }
-
-    /// The route of a path, in which each parameter is exactly one segment.
-    fn find(&self, method: &str, path: &str) -> Option<&Value> {
-        let fits = |template: &str| {
-            let (ours, theirs) = (path.split('/'), template.split('/'));
-            ours.clone().count() == theirs.clone().count()
-                && ours.zip(theirs).all(|(ours, theirs)| {
-                    ours == theirs || (theirs.starts_with('{') && !["", ".", ".."].contains(&ours))
-                })
-        };
-        let template = |key: &str| key.strip_prefix(method)?.strip_prefix(' ').map(str::to_owned);
-        let mut found: Vec<_> =
-            self.0.iter().filter(|(key, _)| template(key).is_some_and(|path| fits(&path))).collect();
-        found.sort_by_key(|(key, _)| key.matches('{').count());
-        found.first().map(|(_, route)| route)
     }
 }
 
@@ -322,6 +331,7 @@ fn sample(name: &str, schema: &Value) -> Value {
     match schema["type"].as_str() {
         Some("string") if schema["enum"].is_array() => schema["enum"][0].clone(),
         Some("string") if name == "agent_id" => json!("42"),
+        Some("string") if name == "asset_id" => json!("eip155:11155111/erc20:0xab"),
         Some("string") if name.ends_with("_id") => json!(UUID),
         Some("string") if name == "url" => json!("https://example.com/a?b=c"),
         Some("string") if name == "sub_account" => json!(format!("0x{}", "a".repeat(40))),
@@ -342,74 +352,4 @@ fn sample(name: &str, schema: &Value) -> Value {
         }
         other => panic!("{name}: a sample of {other:?}"),
     }
-}
-
-/// The document leaves the wallet's id out of most routes; the daemon reads it on all that concern a wallet.
-const READ_EVERYWHERE: &str = "walletId";
-
-fn check_query(route: &Value, query: &str, at: &str) {
-    let pairs: Vec<(&str, &str)> =
-        query.split_terminator('&').filter_map(|pair| pair.split_once('=')).collect();
-    let known = route.as_object().expect("a query");
-    for (name, value) in &pairs {
-        let Some(param) = known.get(*name) else {
-            assert_eq!(*name, READ_EVERYWHERE, "{at}: the daemon does not read {name}");
-            continue;
-        };
-        if ["integer", "number"].map(|kind| json!(kind)).contains(&param["type"]) {
-            assert!(value.parse::<f64>().is_ok(), "{at}: {name}");
-        }
-        if let Some(words) = param["enum"].as_array() {
-            assert!(words.contains(&json!(value)), "{at}: {name}={value}");
-        }
-    }
-    for (name, _) in known.iter().filter(|(_, param)| param["required"] == true) {
-        assert!(pairs.iter().any(|(given, _)| given == name), "{at}: {name} is missing");
-    }
-}
-
-fn check_body(schema: &Value, body: &Value, at: &str) {
-    let variants = match schema["oneOf"].as_array() {
-        Some(variants) => variants.clone(),
-        None => vec![schema.clone()],
-    };
-    let members = body.as_object().unwrap_or_else(|| panic!("{at}: the body is not an object"));
-    // Members that only another type of transaction has do no harm; members that none has would be lost.
-    for name in members.keys().filter(|name| *name != READ_EVERYWHERE) {
-        assert!(variants.iter().any(|one| !one["properties"][name].is_null()), "{at}: {name} is not read");
-    }
-    let faults: Vec<String> = variants.iter().filter_map(|variant| fault(variant, body)).collect();
-    assert!(faults.len() < variants.len(), "{at}: {faults:#?}");
-}
-
-/// Why a value does not fit a schema.
-fn fault(schema: &Value, value: &Value) -> Option<String> {
-    if let Some(variants) = schema["oneOf"].as_array() {
-        let faults: Vec<String> = variants.iter().filter_map(|variant| fault(variant, value)).collect();
-        return (faults.len() == variants.len()).then(|| faults.join(" and "));
-    }
-    let fits = match schema["type"].as_str() {
-        Some("string") => value.is_string(),
-        Some("integer") => value.is_i64() || value.is_u64(),
-        Some("number") => value.is_number(),
-        Some("boolean") => value.is_boolean(),
-        Some("array") => value.is_array(),
-        Some("object") => value.is_object(),
-        _ => true,
-    };
-    if !fits || schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
-        return Some(format!("{value} is not {schema}"));
-    }
-    let missing = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    if let Some(name) = missing.into_iter().find(|name| value[*name].is_null()) {
-        return Some(format!("{name} is missing"));
-    }
-    let known = schema["properties"].as_object().into_iter().flatten();
-    let members = known.filter_map(|(name, each)| Some((name, each, value.get(name)?)));
-    let inside =
-        |name: &str, schema: &Value, value: &Value| fault(schema, value).map(|why| format!("{name}: {why}"));
-    members
-        .into_iter()
-        .find_map(|(name, schema, value)| inside(name, schema, value))
-        .or_else(|| value.as_array()?.iter().find_map(|item| inside("item", &schema["items"], item)))
 }

@@ -226,6 +226,8 @@ fn tools_are_listed_for_people_and_for_programs() {
     let known: Vec<&str> = waiaas_mcp::wallet::catalogue::tools().iter().map(|tool| &*tool.name).collect();
     assert_eq!(names, known);
     assert!(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
+    let two = "waiaas-mcp: --json and --markdown are two different forms\nGive one of them.\n";
+    assert_eq!(ends(&["tools", "--json", "--markdown"], &[]), (2, String::new(), two.to_owned()));
 }
 
 #[cfg(unix)]

@@ -6,17 +6,34 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::arguments::Input;
-use super::{Failure, output};
+use super::{Failure, WRONG_USAGE, output};
 use crate::config::Config;
 use crate::json::Object;
 use crate::wallet::catalogue;
 use crate::wallet::schema::input_schema;
-use crate::wallet::spec::ToolSpec;
+use crate::wallet::spec::{Effect, ToolSpec};
 use crate::wallet::toolsets::Toolset;
 
 pub(super) fn run(input: &Input, _config: Config) -> Result<ExitCode, Failure> {
-    let text = if input.has("json") { json(catalogue::tools()) } else { table(catalogue::tools()) };
+    let text = match (input.has("json"), input.has("markdown")) {
+        (false, false) => table(catalogue::tools()),
+        (true, false) => json(catalogue::tools()),
+        (false, true) => markdown(catalogue::tools()),
+        (true, true) => {
+            output::complain("--json and --markdown are two different forms", "Give one of them.");
+            return Ok(ExitCode::from(WRONG_USAGE));
+        }
+    };
     output::print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+/// The toolsets that have tools of their own, each with them, in the order of listings.
+fn by_toolset(tools: &[ToolSpec]) -> impl Iterator<Item = (Toolset, Vec<&ToolSpec>)> {
+    let sets = Toolset::ALL.into_iter().map(|set| {
+        let tools: Vec<&ToolSpec> = tools.iter().filter(|tool| tool.toolset == set).collect();
+        (set, tools)
+    });
+    sets.filter(|(_, tools)| !tools.is_empty())
 }
 
 /// One array, a tool a line.
@@ -41,15 +58,31 @@ fn json(tools: &[ToolSpec]) -> String {
 fn table(tools: &[ToolSpec]) -> String {
     let width = tools.iter().map(|tool| tool.name.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for set in Toolset::ALL {
-        let tools: Vec<&ToolSpec> = tools.iter().filter(|tool| tool.toolset == set).collect();
-        if tools.is_empty() {
-            continue;
-        }
+    for (set, tools) in by_toolset(tools) {
         let separator = if text.is_empty() { "" } else { "\n" };
         let _ = writeln!(text, "{separator}{} ({}): {}", set.name(), tools.len(), set.about());
         for tool in tools {
             let _ = writeln!(text, "  {:5}  {:width$}  {}", tool.effect.name(), tool.name, tool.title);
+        }
+    }
+    text
+}
+
+/// One table, which the README shows; a toolset is a row in bold.
+fn markdown(tools: &[ToolSpec]) -> String {
+    let mut text = String::from("| tool | may change | what it does |\n|---|---|---|\n");
+    for (set, tools) in by_toolset(tools) {
+        let _ = writeln!(text, "| **{}** ({}) | | **{}** |", set.name(), tools.len(), set.about());
+        for tool in tools {
+            let changes = match tool.effect {
+                Effect::Read => "nothing",
+                Effect::Sign => "signs",
+                Effect::Write => "settings",
+                Effect::Spend => "**money**",
+            };
+            // A bar would end the cell.
+            let about = tool.description.replace('|', "\\|");
+            let _ = writeln!(text, "| `{}` | {changes} | {about} |", tool.name);
         }
     }
     text

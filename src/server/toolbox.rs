@@ -6,7 +6,7 @@
 
 use crate::mcp::era::Era;
 use crate::mcp::types::{Tool, ToolAnnotations};
-use crate::wallet::actions::Action;
+use crate::wallet::actions::{Action, NAME_PREFIX};
 use crate::wallet::catalogue;
 use crate::wallet::schema::{hints, input_schema};
 use crate::wallet::spec::{Effect, ToolSpec};
@@ -27,7 +27,7 @@ pub struct Toolbox {
     choice: ToolChoice,
     /// Put before each description.
     prefix: String,
-    /// Those of the daemon's providers, as it last told them.
+    /// Those of the daemon's providers, as it last told them, hidden ones too.
     actions: Vec<Action>,
     /// The JSON array of the tools, once for each era that asked.
     lists: Vec<(Era, String)>,
@@ -57,14 +57,17 @@ impl Toolbox {
 
     /// Replaces the actions. Whether the list has changed by that.
     pub fn set_actions(&mut self, actions: Vec<Action>) -> bool {
-        let shown = actions.into_iter().filter(|action| self.shows(&action.spec, Some(&action.provider)));
-        let shown: Vec<Action> = shown.collect();
-        let has_changed = self.actions != shown;
+        let has_changed = !self.shown_actions(&actions).eq(self.shown_actions(&self.actions));
+        self.actions = actions;
         if has_changed {
-            self.actions = shown;
             self.lists.clear();
         }
         has_changed
+    }
+
+    fn shown_actions<'a>(&self, actions: &'a [Action]) -> impl Iterator<Item = &'a ToolSpec> {
+        let shown = actions.iter().filter(|action| self.shows(&action.spec, Some(&action.provider)));
+        shown.map(|action| &action.spec)
     }
 
     /// The tool of this name, if it is to be seen.
@@ -72,21 +75,29 @@ impl Toolbox {
     /// # Errors
     /// [`NoTool`], with the way to see it if there is one.
     pub fn find(&self, name: &str) -> Result<&ToolSpec, NoTool> {
-        match catalogue::find(name) {
-            Some(spec) if self.shows(spec, None) => Ok(spec),
-            Some(spec) => Err(NoTool::Hidden(self.way_to(spec))),
-            None => {
-                let action = self.actions.iter().find(|action| action.spec.name == name);
-                action.map(|action| &action.spec).ok_or(NoTool::Unknown)
+        let of_provider = || {
+            let action = self.actions.iter().find(|action| action.spec.name == name)?;
+            Some((&action.spec, Some(&*action.provider)))
+        };
+        match catalogue::find(name).map(|spec| (spec, None)).or_else(of_provider) {
+            Some((spec, provider)) if self.shows(spec, provider) => Ok(spec),
+            Some((spec, provider)) => Err(NoTool::Hidden(self.way_to(spec, provider))),
+            // Nobody has asked the daemon which actions there are.
+            None if name.starts_with(NAME_PREFIX) && !self.wants_actions() => {
+                Err(NoTool::Hidden(way_to_set(Toolset::Actions.name())))
             }
+            None => Err(NoTool::Unknown),
         }
     }
 
     /// What hides a tool, as advice.
-    fn way_to(&self, spec: &ToolSpec) -> String {
-        let set = spec.toolset.name();
-        match (self.choice.toolsets.includes(spec.toolset, None), self.choice.read_only) {
-            (false, false) => format!("it is in the toolset {set}; add that to WAIAAS_MCP_TOOLSETS"),
+    fn way_to(&self, spec: &ToolSpec, provider: Option<&str>) -> String {
+        let set = match provider {
+            Some(provider) => format!("{}:{provider}", spec.toolset.name()),
+            None => spec.toolset.name().to_owned(),
+        };
+        match (self.choice.toolsets.includes(spec.toolset, provider), self.choice.read_only) {
+            (false, false) => way_to_set(&set),
             (true, _) => {
                 format!("it is not only reading ({}); WAIAAS_MCP_READ_ONLY hides it", spec.effect.name())
             }
@@ -112,7 +123,7 @@ impl Toolbox {
 
     fn written(&self, era: Era) -> String {
         let known = catalogue::tools().iter().filter(|spec| self.shows(spec, None));
-        let tools = known.chain(self.actions.iter().map(|action| &action.spec)).map(|spec| {
+        let tools = known.chain(self.shown_actions(&self.actions)).map(|spec| {
             let tool = Tool {
                 name: &spec.name,
                 title: &spec.title,
@@ -124,6 +135,10 @@ impl Toolbox {
         });
         format!("[{}]", tools.collect::<Vec<String>>().join(","))
     }
+}
+
+fn way_to_set(set: &str) -> String {
+    format!("it is in the toolset {set}; add that to WAIAAS_MCP_TOOLSETS")
 }
 
 /// The wallet's hints in the protocol's words.
@@ -179,6 +194,26 @@ mod tests {
         assert!(hidden(nft.clone(), "get_balance").contains("toolset core; add that to WAIAAS_MCP_TOOLSETS"));
         assert!(hidden(ToolChoice { read_only: true, ..nft }, "send_token").contains("READ_ONLY"));
         assert_eq!(toolbox.find("no_such_tool"), Err(NoTool::Unknown));
+    }
+
+    #[test]
+    fn a_hidden_action_says_how_to_see_it() {
+        let body = r#"{"providers":[{"name":"x","mcpExpose":true,"actions":[{"name":"a"}]}]}"#;
+        let table = [
+            ("core", false, "it is in the toolset actions; add that to WAIAAS_MCP_TOOLSETS"),
+            ("actions:y", false, "it is in the toolset actions:x; add that to WAIAAS_MCP_TOOLSETS"),
+            ("actions:x", true, "it is not only reading (spend); WAIAAS_MCP_READ_ONLY hides it"),
+        ];
+        for (choice, read_only, way) in table {
+            let toolsets = Selection::parse(choice).expect("a choice");
+            let mut toolbox = Toolbox::new(ToolChoice { toolsets, read_only }, None);
+            if toolbox.wants_actions() {
+                assert!(!toolbox.set_actions(actions::read(body).expect("providers").actions), "{choice}");
+            }
+            assert_eq!(toolbox.find("action_x_a"), Err(NoTool::Hidden(way.to_owned())), "{choice}");
+        }
+        let all = Toolbox::new(ToolChoice { toolsets: Selection::ALL, read_only: false }, None);
+        assert_eq!(all.find("action_x_a"), Err(NoTool::Unknown), "the daemon has not told yet");
     }
 
     #[test]

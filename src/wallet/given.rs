@@ -203,7 +203,10 @@ impl Schema {
     }
 }
 
-/// The words that are checked, and told when a value breaks them.
+/// The words that are checked, and told when a value breaks them. Two words are handed on to the client and left to the
+/// daemon, whose refusal comes back as it is: `pattern`, because only the daemon's own kind of regular expression
+/// accepts exactly what the daemon accepts, and `multipleOf`, because a remainder of decimal fractions is not exact.
+/// Refusing what the daemon would take is worse than asking it.
 const BOUNDS: [&str; 8] = [
     "minLength",
     "maxLength",

@@ -17,8 +17,8 @@ impl Prng {
 
     /// From `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
-        let span = u64::try_from(high - low + 1).unwrap();
-        low + i64::try_from(self.next() % span).unwrap()
+        let span = u64::try_from(high - low + 1).expect("low is not above high");
+        low + i64::try_from(self.next() % span).expect("below the span")
     }
 
     /// True `per_mille` times in a thousand.
@@ -27,6 +27,6 @@ impl Prng {
     }
 
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.next() % from.len() as u64).unwrap()]
+        &from[usize::try_from(self.next() % from.len() as u64).expect("below the length")]
     }
 }
