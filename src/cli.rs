@@ -10,6 +10,8 @@ use crate::config::RawConfig;
 use crate::time::{Clock as _, SystemClock};
 use arguments::{Command, Flag, Input, Operand, Parsed, Value};
 
+#[cfg(feature = "setup")]
+pub mod clients;
 pub mod sandbox;
 pub mod signals;
 

@@ -133,6 +133,54 @@ pub fn own_path() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// Where the programs of this user keep their settings, as far as the files of MCP clients depend on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UserDirectories {
+    /// Whose habits apply.
+    pub system: System,
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`, if it is an absolute path: a relative one is invalid and to be ignored.
+    pub xdg_config: Option<PathBuf>,
+    /// `APPDATA`, of Windows.
+    pub app_data: Option<PathBuf>,
+    /// `CODEX_HOME`.
+    pub codex_home: Option<PathBuf>,
+    /// The directories of `PATH`, where commands are found.
+    pub search_path: Vec<PathBuf>,
+}
+
+/// An operating system with habits of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "their names")]
+pub enum System {
+    MacOs,
+    Windows,
+    /// Linux, and whatever follows its conventions.
+    Linux,
+}
+
+impl UserDirectories {
+    /// Those of this process.
+    pub fn from_environment() -> UserDirectories {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let read = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+        let directory = |variable| read(variable).map(PathBuf::from);
+        UserDirectories {
+            system: match () {
+                () if cfg!(target_os = "macos") => System::MacOs,
+                () if cfg!(windows) => System::Windows,
+                () => System::Linux,
+            },
+            home: std::env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            xdg_config: directory("XDG_CONFIG_HOME").filter(|directory| directory.is_absolute()),
+            app_data: directory("APPDATA"),
+            codex_home: directory("CODEX_HOME"),
+            search_path: read("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default(),
+        }
+    }
+}
+
 impl RawConfig {
     /// Nothing said. `default_data_dir` is taken where no directory will be said.
     pub fn new(default_data_dir: Option<PathBuf>) -> RawConfig {

@@ -75,6 +75,11 @@ const PURE: &[&str] = &[
     "server/batches.rs",
     "cli/arguments.rs",
     "cli/help.rs",
+    "cli/clients/value.rs",
+    "cli/clients/table.rs",
+    "cli/clients/entry.rs",
+    "cli/clients/render.rs",
+    "cli/clients/show.rs",
 ];
 
 /// What a pure file may not name.

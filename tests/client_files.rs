@@ -1,0 +1,9 @@
+//! The configuration files of MCP clients: table-driven, one file of cases for each kind of question.
+
+#![cfg(feature = "setup")]
+#![allow(clippy::disallowed_methods, reason = "tests")]
+
+#[path = "client_files/shown.rs"]
+mod shown;
+#[path = "client_files/support.rs"]
+mod support;

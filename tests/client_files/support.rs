@@ -1,0 +1,36 @@
+//! Entries and directories that the cases share.
+
+use std::path::PathBuf;
+
+use waiaas_mcp::cli::clients::{Entry, Target};
+use waiaas_mcp::config::{System, UserDirectories};
+
+/// A wallet of the examples.
+pub(crate) const WALLET: &str = "0193f3a8-7c51-7d20-9b1e-5a1f00c0ffee";
+
+/// An entry with everything in it.
+pub(crate) fn entry(key: &str) -> Entry {
+    let target = Target {
+        command: "/opt/waiaas/bin/waiaas-mcp".into(),
+        data_dir: "/home/ada/.waiaas".into(),
+        base_url: None,
+        wallet_id: Some(WALLET.to_owned()),
+        wallet_name: Some("Ada's \"main\" wallet".to_owned()),
+    };
+    Entry::new(key, &target).expect("all of it is Unicode")
+}
+
+/// Directories of somebody whose home is this.
+pub(crate) fn directories(system: System, home: impl Into<PathBuf>) -> UserDirectories {
+    let home = home.into();
+    let app_data = (system == System::Windows).then(|| home.join("AppData").join("Roaming"));
+    let none = None;
+    UserDirectories {
+        system,
+        home: Some(home),
+        xdg_config: none.clone(),
+        app_data,
+        codex_home: none,
+        search_path: Vec::new(),
+    }
+}
