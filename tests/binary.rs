@@ -22,6 +22,8 @@ mod ends;
 mod files;
 #[path = "binary/input.rs"]
 mod input;
+#[path = "binary/mounts.rs"]
+mod mounts;
 #[path = "binary/run.rs"]
 mod run;
 #[path = "binary/situations.rs"]
@@ -44,7 +46,7 @@ const SCENES_AT_ONCE: usize = 12;
 fn every_scene_comes_out_well() {
     #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the program")]
     let word = std::env::var("WAIAAS_TEST_SCENES").unwrap_or_default();
-    let scenes: Vec<Scene> = [situations::SCENES, files::SCENES, ends::SCENES, input::SCENES]
+    let scenes: Vec<Scene> = [situations::SCENES, files::SCENES, mounts::SCENES, ends::SCENES, input::SCENES]
         .concat()
         .into_iter()
         .filter(|(name, _)| name.contains(&word))
