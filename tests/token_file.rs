@@ -300,3 +300,31 @@ fn a_reader_never_sees_a_torn_token() {
     });
     assert_eq!(read(&path), FileView::Held(sessions[199].clone()));
 }
+
+#[test]
+fn what_cannot_be_prepared_is_told_by_what_was_being_done() {
+    let (directory, path) = scratch();
+    fs::write(&path, "a file where a directory would be").unwrap();
+    let new = session("s", 1_795_330_000);
+    // The temporary file's name is longer than the token file's, and too long here.
+    let long = directory.path().join("x".repeat(250));
+    for (path, operation) in
+        [(path.join("mcp-token"), "make the data directory"), (long, "create a temporary file")]
+    {
+        let mut file = TokenFile::new(place(&path));
+        assert_eq!(file.prepare().unwrap_err().operation, operation);
+        let StoreOutcome::Failed(fault) = file.store(&new, None, NOW, || {}) else { panic!("{operation}") };
+        assert_eq!(fault.operation, operation);
+    }
+    assert_eq!(names(directory.path()), ["mcp-token"], "nothing is left behind");
+}
+
+#[test]
+fn a_path_that_nothing_can_stand_at_holds_no_token() {
+    let (directory, path) = scratch();
+    assert!(matches!(read(&directory.path().join("x".repeat(300))), FileView::Unusable(_)));
+    assert_eq!(read(&path.join("below/what/is/not/there")), FileView::Missing);
+    let mut here = TokenFile::new(place(Path::new("there-is-no-such-token-file")));
+    assert_eq!(here.read(NOW), FileView::Missing);
+    assert_eq!(here.sweep(NOW), None);
+}
