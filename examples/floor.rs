@@ -1,5 +1,5 @@
 //! The floor that this program is measured against: the least a stdio server can do. It reads a line and
-//! writes a constant one, until its input ends. Used by `benches/measure.rs` and nobody else.
+//! writes a constant one, until its input ends. Used by `benches/speed` and nobody else.
 
 use std::io::{self, BufRead as _, Write as _};
 
