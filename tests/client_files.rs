@@ -7,3 +7,5 @@
 mod shown;
 #[path = "client_files/support.rs"]
 mod support;
+#[path = "client_files/written.rs"]
+mod written;

@@ -40,7 +40,7 @@ const ONE_FILE_EACH: &[(&str, &[&str])] = &[
     ("stderr", &["log.rs", "cli/output.rs", "cli/demo/client.rs"]),
     ("lexopt", &["cli/arguments.rs"]),
     ("signal_hook", &["cli/signals.rs"]),
-    ("rename", &["session/token_file.rs", "sandbox/token_file.rs"]),
+    ("rename", &["session/token_file.rs", "sandbox/token_file.rs", "cli/clients/file.rs"]),
     ("unsafe", &[]),
     ("exit", &[]),
 ];
@@ -80,6 +80,13 @@ const PURE: &[&str] = &[
     "cli/clients/entry.rs",
     "cli/clients/render.rs",
     "cli/clients/show.rs",
+    "cli/clients/edit.rs",
+    "cli/clients/recognise.rs",
+    "cli/clients/jsonc.rs",
+    "cli/clients/jsonc_edit.rs",
+    "cli/clients/toml.rs",
+    "cli/clients/yaml.rs",
+    "cli/clients/yaml/",
 ];
 
 /// What a pure file may not name.

@@ -23,6 +23,11 @@ impl Layout {
     pub(super) fn fresh(newline: &'static str) -> Layout {
         Layout { unit: Some("  ".to_owned()), newline, space: " " }
     }
+
+    /// The same without line ends.
+    pub(super) fn on_one_line(&self) -> Layout {
+        Layout { unit: None, ..self.clone() }
+    }
 }
 
 /// Appends a value as JSON. `indent` is that of the line on which it begins.

@@ -24,6 +24,11 @@ impl Value {
         Value::String(text.into())
     }
 
+    /// Nothing.
+    pub fn null() -> Value {
+        Value::Other("null".to_owned())
+    }
+
     /// The member of a map. `None` if this is no map, or has no such member.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let Value::Map(members) = self else { return None };
