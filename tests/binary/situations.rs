@@ -21,6 +21,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("C: refused, and an unlimited token is in the file", || refused_with_a_new_token(json!({}))),
     ("C: ten calls at once meet the refusal", ten_calls_are_refused),
     ("E: the answer to a renewal is lost after its commit", answer_is_lost),
+    ("E: killed between the commit of a renewal and its answer", killed_after_commit),
     ("G: the daemon's clock is ten minutes ahead", || clocks_differ(600)),
     ("G: the daemon's clock is ten minutes behind", || clocks_differ(-600)),
     ("H: the absolute lifetime ends", absolute_lifetime),
@@ -165,19 +166,7 @@ fn answer_is_lost() {
     let daemon = Daemon::with_aged_token(8, 4);
     daemon.inject_on_renewals(json!({ "kind": "cut", "afterCommit": true, "times": 1 }));
     let mut player = Player::of(&daemon);
-    let ends_at_ms = Claims::of(&daemon.token()).expires_at * 1000;
-    let mut last = player.balance();
-    player.call_until(
-        "the end of the token",
-        |outcome| last = Outcome { body: outcome.body.clone(), text: outcome.text.clone(), ..*outcome },
-        |player| player.times_told("session.expired") > 0,
-    );
-    assert!(player.wall_ms() >= ends_at_ms, "a token that was still good was not served");
-    player.balance().assert_session_expired("after the end");
-    let ledger = daemon.ledger();
-    assert_eq!(*ledger.renewals_refused(), json!({ "SESSION_RENEWAL_MISMATCH": 1 }));
-    daemon.put_token(&daemon.new_session(json!({ "ttl": 300 })).token);
-    player.balance().assert_balance("the first call with a new token in the file");
+    serves_to_the_end(&daemon, &mut player);
     assert_order(
         &mut player,
         &[
@@ -192,6 +181,38 @@ fn answer_is_lost() {
             "recovery.succeeded",
         ],
     );
+}
+
+fn killed_after_commit() {
+    let daemon = Daemon::with_aged_token(10, 6);
+    // The work is done at once; the answer comes after the process is gone.
+    daemon.inject_on_renewals(json!({ "kind": "slow", "ms": 2_000, "times": 1 }));
+    let mut player = Player::of(&daemon);
+    player.balance().assert_balance("before");
+    until("the daemon has renewed", || daemon.ledger().renewals_granted() == 1);
+    // By SIGKILL.
+    drop(player);
+    let mut next = Player::of(&daemon);
+    next.balance().assert_balance("the next start");
+    serves_to_the_end(&daemon, &mut next);
+}
+
+/// The token in the file can never be renewed again, because the daemon has renewed it for nobody.
+fn serves_to_the_end(daemon: &Daemon, player: &mut Player) {
+    let ends_at_ms = Claims::of(&daemon.token()).expires_at * 1000;
+    let clock = SystemClock::start();
+    let is_good = || clock.now().wall.unix_millis() < ends_at_ms;
+    player.call_until(
+        "the end of the token",
+        |outcome| assert!(outcome.is_balance() || !is_good(), "a token that was still good was not served"),
+        |player| player.times_told("session.expired") > 0,
+    );
+    assert!(!is_good(), "a token that was still good has ended");
+    player.balance().assert_session_expired("after the end");
+    let ledger = daemon.ledger();
+    assert_eq!(*ledger.renewals_refused(), json!({ "SESSION_RENEWAL_MISMATCH": 1 }));
+    daemon.put_token(&daemon.new_session(json!({ "ttl": 300 })).token);
+    player.balance().assert_balance("the first call with a new token in the file");
 }
 
 fn clocks_differ(offset_s: i64) {
