@@ -1,10 +1,12 @@
 //! A sandbox daemon as a process of its own, and the operator who holds its master password.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -43,6 +45,30 @@ pub(crate) struct Daemon {
     directory: TempDir,
     base_url: String,
     password: String,
+}
+
+/// Every token that a test of this program has seen. Together with [`shown_part`] it makes each of them a marker: whatever
+/// a server prints in any test is searched for them.
+static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// So many characters of a token in a row are a part of it, and no coincidence.
+const PART_CHARS: usize = 12;
+
+/// Remembers a token as one that must never be shown.
+fn marked(token: String) -> String {
+    let mut tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+    if token.len() >= PART_CHARS && !tokens.contains(&token) {
+        tokens.push(token.clone());
+    }
+    token
+}
+
+/// The first line that shows a part of a token.
+pub(crate) fn shown_part<'a>(mut lines: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let tokens = TOKENS.lock().unwrap_or_else(PoisonError::into_inner);
+    let parts: HashSet<&[u8]> =
+        tokens.iter().flat_map(|token| token.as_bytes().windows(PART_CHARS)).collect();
+    lines.find(|line| line.as_bytes().windows(PART_CHARS).any(|part| parts.contains(part)))
 }
 
 /// A session that the operator opened.
@@ -89,6 +115,8 @@ impl Daemon {
             password: text("masterPassword"),
         };
         daemon.control(json!({ "rateLimits": {} }));
+        // Marks it.
+        daemon.token();
         daemon
     }
 
@@ -131,7 +159,7 @@ impl Daemon {
 
     /// The token in the file.
     pub(crate) fn token(&self) -> String {
-        std::fs::read_to_string(self.token_file()).expect("a token file")
+        marked(std::fs::read_to_string(self.token_file()).expect("a token file"))
     }
 
     /// Does something to the daemon; its members are those of `POST /sandbox/control`.
@@ -165,7 +193,7 @@ impl Daemon {
     pub(crate) fn new_session(&self, limits: Value) -> Issued {
         let answer = self.control(json!({ "newSession": limits }));
         let text = |member: &str| answer["newSession"][member].as_str().expect("text").to_owned();
-        Issued { id: text("id"), token: text("token") }
+        Issued { id: text("id"), token: marked(text("token")) }
     }
 
     /// Opens a session whose first token is so old already.

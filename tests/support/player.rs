@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, after, select, unbounded};
 use serde_json::{Value, json};
 use waiaas_mcp::time::{Clock as _, SystemClock};
 
-use super::daemon::{Daemon, TIME_MAX, program, until};
+use super::daemon::{Daemon, TIME_MAX, program, shown_part, until};
 use super::outcome::{Outcome, outcome};
 
 /// Pause between two calls of a client that calls all the time.
@@ -294,12 +294,18 @@ impl Player {
         let code = self.process.wait().expect("it ends").code();
         let took = self.now() - since;
         self.printed.stderr.extend(self.stderr.iter());
+        self.assert_discreet();
         Ended {
             code,
             took,
             unread: std::mem::take(&mut self.unread),
             printed: std::mem::take(&mut self.printed),
         }
+    }
+
+    fn assert_discreet(&self) {
+        let shown = shown_part(self.printed.stdout.iter().chain(&self.printed.stderr));
+        assert_eq!(shown, None, "a part of a token was printed");
     }
 
     fn take_line(&mut self, line: String) {
@@ -315,6 +321,9 @@ impl Drop for Player {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if !thread::panicking() {
+            self.assert_discreet();
+        }
     }
 }
 
