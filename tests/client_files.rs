@@ -3,6 +3,14 @@
 #![cfg(feature = "setup")]
 #![allow(clippy::disallowed_methods, reason = "tests")]
 
+#[path = "client_files/judge.rs"]
+mod judge;
+#[path = "support/prng.rs"]
+mod prng;
+#[path = "client_files/random.rs"]
+mod random;
+#[path = "client_files/refused.rs"]
+mod refused;
 #[path = "client_files/shown.rs"]
 mod shown;
 #[path = "client_files/support.rs"]

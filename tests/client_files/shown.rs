@@ -3,14 +3,10 @@
 use std::path::Path;
 
 use waiaas_mcp::cli::clients::table::Format;
-use waiaas_mcp::cli::clients::{CLIENTS, Client, Entry, Target, add_command, find, keys, snippet};
+use waiaas_mcp::cli::clients::{CLIENTS, Entry, Target, add_command, keys, snippet};
 use waiaas_mcp::config::System;
 
-use crate::support::{WALLET, directories, entry};
-
-fn client(name: &str) -> &'static Client {
-    find(name).unwrap_or_else(|| panic!("{name} is not in the table"))
-}
+use crate::support::{WALLET, client, directories, entry};
 
 #[test]
 fn every_client_has_its_place_on_every_system() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use waiaas_mcp::cli::clients::{Entry, Target};
+use waiaas_mcp::cli::clients::{Client, Entry, Target, find};
 use waiaas_mcp::config::{System, UserDirectories};
 
 /// A wallet of the examples.
@@ -33,4 +33,15 @@ pub(crate) fn directories(system: System, home: impl Into<PathBuf>) -> UserDirec
         codex_home: none,
         search_path: Vec::new(),
     }
+}
+
+/// A client by its name.
+pub(crate) fn client(name: &str) -> &'static Client {
+    find(name).unwrap_or_else(|| panic!("{name} is not in the table"))
+}
+
+/// An entry with as little in it as possible.
+pub(crate) fn small(key: &str) -> Entry {
+    let target = Target { command: "/bin/waiaas-mcp".into(), data_dir: "/data".into(), ..Target::default() };
+    Entry::new(key, &target).expect("Unicode")
 }

@@ -19,7 +19,7 @@ use super::value::Value;
 const DEPTH_MAX: u32 = 128;
 
 /// Most headers and pairs. Each is compared with those before it; a configuration has some dozens.
-const ITEMS_MAX: usize = 10_000;
+const ITEMS_MAX: usize = 4_000;
 
 /// A file that was read.
 pub(super) struct Document {
@@ -254,6 +254,11 @@ impl Reader<'_> {
         match raw.decode_scalar(&mut decoded, &mut self.error) {
             ScalarKind::String => Value::String(decoded.into_owned()),
             ScalarKind::Boolean(bool) => Value::Bool(bool),
+            ScalarKind::DateTime if !is_date_time(raw.as_str()) => {
+                let error = ParseError::new("this is not a date or a time").with_unexpected(event.span());
+                self.error.get_or_insert(error);
+                Value::null()
+            }
             _ => Value::Other(raw.as_str().to_owned()),
         }
     }
@@ -342,5 +347,37 @@ impl Reader<'_> {
             };
         }
         Ok(members)
+    }
+}
+
+/// Whether it is a date, a time, or both, which the tokens do not tell. Days are not counted by month.
+fn is_date_time(text: &str) -> bool {
+    fn two(text: &str, max: u8) -> Option<&str> {
+        let (digits, rest) = text.split_at_checked(2)?;
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && digits.parse::<u8>().is_ok_and(|number| number <= max)).then_some(rest)
+    }
+    fn date(text: &str) -> Option<&str> {
+        two(two(two(two(text, 99)?, 99)?.strip_prefix('-')?, 12)?.strip_prefix('-')?, 31)
+    }
+    fn hour(text: &str) -> Option<&str> {
+        two(two(text, 23)?.strip_prefix(':')?, 59)
+    }
+    fn time(text: &str) -> Option<&str> {
+        let rest = hour(text)?;
+        let Some(seconds) = rest.strip_prefix(':') else { return Some(rest) };
+        let rest = two(seconds, 60)?;
+        let Some(fraction) = rest.strip_prefix('.') else { return Some(rest) };
+        let rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        (rest.len() < fraction.len()).then_some(rest)
+    }
+    fn is_offset(text: &str) -> bool {
+        let by_hours = text.strip_prefix(['+', '-']).and_then(hour);
+        matches!(text, "" | "Z" | "z") || by_hours == Some("")
+    }
+    match date(text) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(['T', 't', ' ']).and_then(time).is_some_and(is_offset),
+        None => time(text) == Some(""),
     }
 }

@@ -20,7 +20,7 @@ const DEPTH_MAX: u32 = 64;
 const LINES_MAX: usize = 50_000;
 
 /// Most members of one mapping. Each is compared with those before it.
-const MEMBERS_MAX: usize = 5_000;
+const MEMBERS_MAX: usize = 2_000;
 
 /// A file that was read.
 pub(super) struct Document {
@@ -232,9 +232,9 @@ impl<'t> Reader<'t> {
         let wrong = |reason: String| Refusal::at(reason, self.text, at);
         let text = &line.content[at - line.start..];
         if text.starts_with(['|', '>']) {
-            scalar::check_block_header(text).map_err(wrong)?;
-            let keeps_end = scalar::without_comment(text).contains('+');
-            return Ok(self.block_scalar(at, indent, keeps_end));
+            let header = scalar::block_header(text).map_err(wrong)?;
+            let least = header.indent.map(|relative| indent.saturating_add(relative));
+            return Ok(self.block_scalar(at, indent, least, header.keeps_end));
         }
         let value = scalar::read(text).map_err(wrong)?;
         self.next += 1;
@@ -244,22 +244,29 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The lines below one that ends in `|` or `>`, as they stand there.
-    fn block_scalar(&mut self, at: usize, indent: usize, keeps_end: bool) -> (Value, usize) {
+    /// The lines below one that ends in `|` or `>`, as they stand there: indented at least as far as the first of
+    /// them, or as it was said. A line of the text may look like a comment, or like anything else.
+    fn block_scalar(
+        &mut self,
+        at: usize,
+        indent: usize,
+        least: Option<usize>,
+        keeps_end: bool,
+    ) -> (Value, usize) {
         let mut end = self.lines[self.next].end;
-        self.next += 1;
-        let mut following = lines::raw(self.text, end);
-        // A line of the text may look like a comment, or like anything else: only its indentation counts.
         let mut blank_end = end;
-        for (range, line) in &mut following {
+        let mut least = least;
+        self.next += 1;
+        for (range, line) in lines::raw(self.text, end) {
             let is_blank = line.trim().is_empty();
             let line_indent = line.len() - line.trim_start_matches(' ').len();
-            if !is_blank && line_indent <= indent {
+            if !is_blank && (line_indent <= indent || least.is_some_and(|least| line_indent < least)) {
                 break;
             }
             blank_end = range.end;
             if !is_blank {
                 end = range.end;
+                least = least.or(Some(line_indent));
             }
         }
         if keeps_end {

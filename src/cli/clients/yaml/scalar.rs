@@ -41,13 +41,31 @@ pub(super) fn without_comment(text: &str) -> &str {
     text[..comment.unwrap_or(text.len())].trim_end()
 }
 
-/// Whether `|` or `>` is followed by nothing but what belongs to it.
-pub(super) fn check_block_header(text: &str) -> Result<(), String> {
-    let is_part = |c: char| matches!(c, '+' | '-') || c.is_ascii_digit();
-    match without_comment(&text[1..]).chars().all(is_part) {
-        true => Ok(()),
-        false => Err("this is not the beginning of a block scalar".to_owned()),
+/// What stands behind the `|` or `>` of a block scalar.
+pub(super) struct BlockHeader {
+    /// The indentation of its text, counted from that of its member, if it is said.
+    pub(super) indent: Option<usize>,
+    /// Whether empty lines at its end belong to it.
+    pub(super) keeps_end: bool,
+}
+
+/// Reads the header of a block scalar.
+pub(super) fn block_header(text: &str) -> Result<BlockHeader, String> {
+    let mut header = BlockHeader { indent: None, keeps_end: false };
+    let mut has_chomping = false;
+    for c in without_comment(&text[1..]).chars() {
+        match c {
+            '+' | '-' if !has_chomping => {
+                has_chomping = true;
+                header.keeps_end = c == '+';
+            }
+            '1'..='9' if header.indent.is_none() => {
+                header.indent = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
+            }
+            _ => return Err("this is not the beginning of a block scalar".to_owned()),
+        }
     }
+    Ok(header)
 }
 
 /// A scalar or a flow collection that fills the rest of its line, but for a comment.
