@@ -46,15 +46,38 @@ pub(super) struct Flag {
     pub(super) value: Option<Value>,
     /// A few words.
     pub(super) about: &'static str,
+    /// Options that say the contrary, those of the configuration included. One of the two lists the other.
+    pub(super) excludes: &'static [&'static str],
 }
 
-/// What the value of an option is. It is a whole number in the end.
+/// What the value of an option is.
 #[derive(Clone, Copy)]
 pub(super) enum Value {
     /// A duration of at least so many seconds.
     Duration(u64),
+    /// The same, or the word `none`.
+    DurationOrNone(u64),
     /// A number up to this one.
     Number(u64),
+    /// The path of a file.
+    File,
+    /// One of these words, under this name in the help. The option may be given several times.
+    Choice(&'static str, &'static [&'static str]),
+}
+
+/// The value of an option as it was typed and understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Typed {
+    /// The option has no value.
+    Nothing,
+    /// The word `none`.
+    None,
+    /// A number, or a duration in seconds.
+    Number(u64),
+    /// A path.
+    Path(OsString),
+    /// One of the words that can be chosen.
+    Word(&'static str),
 }
 
 /// What was typed after a command.
@@ -62,8 +85,8 @@ pub(super) struct Input {
     pub(super) command: &'static Command,
     /// Options of the configuration, which beat the environment.
     pub(super) settings: Vec<(&'static Setting, OsString)>,
-    /// By the option's name; the last one counts.
-    flags: BTreeMap<&'static str, u64>,
+    /// By the option's name, in the order of typing.
+    flags: BTreeMap<&'static str, Vec<Typed>>,
     operands: Vec<OsString>,
 }
 
@@ -83,9 +106,41 @@ impl Input {
         self.flags.contains_key(long)
     }
 
-    /// The value of the option, in seconds if it is a duration.
+    /// The value of the option, in seconds if it is a duration. The last one counts.
     pub(super) fn number(&self, long: &str) -> Option<u64> {
-        self.flags.get(long).copied()
+        self.typed(long).iter().rev().find_map(|typed| match typed {
+            Typed::Number(number) => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// Whether the last value of the option is the word `none`.
+    pub(super) fn is_none(&self, long: &str) -> bool {
+        self.typed(long).last() == Some(&Typed::None)
+    }
+
+    /// The path that is the value of the option. The last one counts.
+    pub(super) fn path(&self, long: &str) -> Option<&OsString> {
+        self.typed(long).iter().rev().find_map(|typed| match typed {
+            Typed::Path(path) => Some(path),
+            _ => None,
+        })
+    }
+
+    /// The words that were chosen with the option, each once, in the order of typing.
+    pub(super) fn words(&self, long: &str) -> Vec<&'static str> {
+        let mut words = Vec::new();
+        for typed in self.typed(long) {
+            match typed {
+                Typed::Word(word) if !words.contains(word) => words.push(*word),
+                _ => {}
+            }
+        }
+        words
+    }
+
+    fn typed(&self, long: &str) -> &[Typed] {
+        self.flags.get(long).map_or(&[], Vec::as_slice)
     }
 
     /// The operand at this place.
@@ -126,11 +181,11 @@ pub(super) fn parse(
                     let input = input.get_or_insert_with(|| Input::of(&commands[0]));
                     let flag = input.command.flags.iter().find(|flag| flag.long == long);
                     let flag = flag.ok_or_else(|| wrong(format!("there is no option --{long}")))?;
-                    let number = match flag.value {
-                        Some(kind) => kind.read(flag.long, &value(&mut parser, command)?)?,
-                        None => 0,
+                    let typed = match flag.value {
+                        Some(kind) => kind.read(flag.long, value(&mut parser, command)?)?,
+                        None => Typed::Nothing,
                     };
-                    input.flags.insert(flag.long, number);
+                    input.flags.entry(flag.long).or_default().push(typed);
                 }
             },
             Arg::Value(word) => match &mut input {
@@ -143,6 +198,9 @@ pub(super) fn parse(
         }
     }
     let input = input.unwrap_or_else(|| Input::of(&commands[0]));
+    if let Some((one, other)) = contradiction(&input, &settings) {
+        return Err(usage(Some(input.command), format!("--{one} and --{other} contradict each other")));
+    }
     let missing = input.command.operands.iter().skip(input.operands.len()).find(|operand| operand.required);
     match missing {
         Some(operand) => Err(usage(Some(input.command), format!("{} is missing", operand.name))),
@@ -154,26 +212,40 @@ impl Value {
     /// How the help calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Value::Duration(_) => "D",
+            Value::Duration(_) | Value::DurationOrNone(_) => "D",
             Value::Number(_) => "N",
+            Value::File => "FILE",
+            Value::Choice(name, _) => name,
         }
     }
 
-    fn read(self, long: &str, typed: &OsString) -> Result<u64, Failure> {
-        let text = typed.to_str().unwrap_or_default();
-        let (number, expected, advice) = match self {
-            Value::Duration(min) => {
+    fn read(self, long: &str, said: OsString) -> Result<Typed, Failure> {
+        let text = said.to_str().unwrap_or_default();
+        let (typed, expected, advice) = match self {
+            Value::DurationOrNone(_) if text == "none" => return Ok(Typed::None),
+            Value::Duration(min) | Value::DurationOrNone(min) => {
                 let seconds = duration::seconds(text).filter(|seconds| *seconds >= min);
                 let expected = format!("a duration of at least {min} s");
-                (seconds, expected, "Write seconds, or with a unit: 90m, 12h, 7d, 1y.".to_owned())
+                let or_none = if matches!(self, Value::DurationOrNone(_)) { "; or none" } else { "" };
+                let advice = format!("Write seconds, or with a unit: 90m, 12h, 7d, 1y{or_none}.");
+                (seconds.map(Typed::Number), expected, advice)
             }
             Value::Number(max) => {
                 let number = text.parse().ok().filter(|number| *number <= max && !text.starts_with('+'));
-                (number, format!("a number from 0 to {max}"), "Write a whole number.".to_owned())
+                let advice = "Write a whole number.".to_owned();
+                (number.map(Typed::Number), format!("a number from 0 to {max}"), advice)
+            }
+            Value::File if said.is_empty() => {
+                (None, "the path of a file".to_owned(), "Write a path.".to_owned())
+            }
+            Value::File => return Ok(Typed::Path(said)),
+            Value::Choice(name, words) => {
+                let word = words.iter().find(|word| **word == text).map(|word| Typed::Word(word));
+                (word, format!("a known {name}"), format!("Write one of {}.", words.join(", ")))
             }
         };
-        let what = || format!("--{long}: {typed:?} is not {expected}");
-        number.ok_or_else(|| Failure { what: what(), advice })
+        let what = || format!("--{long}: {said:?} is not {expected}");
+        typed.ok_or_else(|| Failure { what: what(), advice })
     }
 }
 
@@ -181,6 +253,20 @@ impl Input {
     fn of(command: &'static Command) -> Input {
         Input { command, settings: Vec::new(), flags: BTreeMap::new(), operands: Vec::new() }
     }
+}
+
+/// Two options that were typed and say the contrary of each other.
+fn contradiction(
+    input: &Input,
+    settings: &[(&'static Setting, OsString)],
+) -> Option<(&'static str, &'static str)> {
+    let is_setting =
+        |long: &str| settings.iter().any(|(setting, _)| setting.option.is_some_and(|(name, _)| name == long));
+    let typed = input.command.flags.iter().filter(|flag| input.has(flag.long));
+    typed.into_iter().find_map(|flag| {
+        let other = flag.excludes.iter().find(|other| input.has(other) || is_setting(other));
+        other.map(|other| (flag.long, *other))
+    })
 }
 
 fn find(commands: &'static [Command], word: &OsString) -> Result<&'static Command, Failure> {
