@@ -21,8 +21,15 @@ mod daemon;
 mod demo;
 mod duration;
 mod help;
+mod login;
+mod operator;
 mod output;
+mod password;
+mod refresh_token;
+mod replacement;
 mod serve;
+mod setup;
+mod terminal;
 mod tools;
 
 /// Why a command ended without having done what it was asked for.
@@ -46,8 +53,22 @@ const WRONG_USAGE: u8 = 2;
 /// Exit code of a command that could not do what it was asked for.
 const NOT_DONE: u8 = 1;
 
+const ALL: Flag = Flag {
+    long: "all",
+    value: None,
+    about: "every wallet, each with a session of its own",
+    excludes: &["wallet"],
+};
+
+const PASSWORD_FILE: Flag = Flag {
+    long: password::OPTION,
+    value: Some(Value::File),
+    about: "holds the master password; - is stdin",
+    excludes: &[],
+};
+
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 5] = [
+static COMMANDS: [Command; 7] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -62,6 +83,57 @@ static COMMANDS: [Command; 5] = [
         }],
         keeps_problems: true,
         run: serve::run,
+    },
+    Command {
+        name: "setup",
+        about: "open a session, write its token file, configure clients",
+        details: "Asks the daemon for a session with its master password, which comes from --password-file, else from \
+                  WAIAAS_MASTER_PASSWORD, else from you; never from the command line. Writes the token into the file that \
+                  a server with the same options reads, which notices it by itself, and then revokes the session whose \
+                  token was there. Tokens live for 7 days and renew themselves: that is safer than a token that never \
+                  dies, which --ttl none gives.",
+        operands: &[],
+        flags: &[
+            ALL,
+            Flag {
+                long: "ttl",
+                value: Some(Value::DurationOrNone(1)),
+                about: "life of a token, default 7d; none = it never ends",
+                excludes: &[],
+            },
+            Flag {
+                long: "max-renewals",
+                value: Some(Value::Number(u32::MAX as u64)),
+                about: "how often the session can be renewed, default 0 = no limit",
+                excludes: &[],
+            },
+            Flag {
+                long: "lifetime",
+                value: Some(Value::Duration(0)),
+                about: "when the session ends for good, default 0 = never",
+                excludes: &[],
+            },
+            Flag {
+                long: "keep-old",
+                value: None,
+                about: "do not revoke the session whose token is replaced",
+                excludes: &[],
+            },
+            PASSWORD_FILE,
+        ],
+        keeps_problems: false,
+        run: setup::run,
+    },
+    Command {
+        name: "refresh-token",
+        about: "replace a session by a new one with the same limits",
+        details: "Opens a new session with the limits of the one in the token file, writes its token there, and then \
+                  revokes the old one. Servers notice the new token by themselves. The master password comes from \
+                  --password-file, else from WAIAAS_MASTER_PASSWORD, else from you.",
+        operands: &[],
+        flags: &[ALL, PASSWORD_FILE],
+        keeps_problems: false,
+        run: refresh_token::run,
     },
     Command {
         name: "demo",
@@ -117,7 +189,7 @@ static COMMANDS: [Command; 5] = [
         operands: &[],
         flags: &[
             Flag { long: "json", value: None, about: "one JSON array", excludes: &[] },
-            Flag { long: "markdown", value: None, about: "one table, as in the README" },
+            Flag { long: "markdown", value: None, about: "one table, as in the README", excludes: &[] },
         ],
         keeps_problems: false,
         run: tools::run,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::http::base_url::BaseUrl;
 use crate::http::percent_encoded;
 use crate::log::Level;
-use crate::secret::Token;
+use crate::secret::{Password, Token};
 use crate::session::{Session, TokenPlace};
 use crate::time::Timestamp;
 use crate::wallet::is_uuid;
@@ -25,6 +25,9 @@ const CALL_TIME_DEFAULT: Duration = Duration::from_secs(60);
 
 /// Longest time for one call, in seconds: a day. More is a typing error.
 const CALL_SECONDS_MAX: u64 = 86_400;
+
+/// Where the master password may be. Not in [`SETTINGS`]: only the commands that make sessions look for it.
+pub const MASTER_PASSWORD: &str = "WAIAAS_MASTER_PASSWORD";
 
 /// Characters of a wrong value that are shown.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -100,6 +103,8 @@ pub struct Config {
     pub base_url: BaseUrl,
     /// Where this process finds its token.
     pub token_place: TokenPlace,
+    /// The directory under which token files are kept.
+    pub data_dir: PathBuf,
     /// The wallet that calls are about unless they say otherwise.
     pub wallet_id: Option<String>,
     /// For people who run several of these.
@@ -181,6 +186,29 @@ impl UserDirectories {
     }
 }
 
+/// The daemon's master password, for the commands that make sessions. An empty one is the same as none. It is no
+/// setting: nothing that serves ever holds it.
+///
+/// # Errors
+/// [`ConfigProblem`] if it is not Unicode.
+pub fn master_password() -> Result<Option<Password>, ConfigProblem> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    let said = std::env::var_os(MASTER_PASSWORD).filter(|value| !value.is_empty());
+    let problem = |_| ConfigProblem {
+        what: format!("{MASTER_PASSWORD}: the value is not Unicode"),
+        advice: "Write it in UTF-8, or use --password-file.".to_owned(),
+    };
+    said.map(|text| text.into_string().map(Password::new).map_err(problem)).transpose()
+}
+
+/// Whether output to a terminal may be coloured: not with `NO_COLOR` (no-color.org), and not where the terminal
+/// knows no colours.
+pub fn may_colour() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    let read = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+    read("NO_COLOR").is_none() && read("TERM").is_some_and(|term| term != "dumb")
+}
+
 impl RawConfig {
     /// Nothing said. `default_data_dir` is taken where no directory will be said.
     pub fn new(default_data_dir: Option<PathBuf>) -> RawConfig {
@@ -233,9 +261,12 @@ impl RawConfig {
     pub fn resolve(&self, now: Timestamp) -> Config {
         let mut reader = Reader { raw: self, problems: Vec::new() };
         let wallet_id = reader.wallet_id();
+        let base_url = reader.base_url();
+        let (token_place, data_dir) = reader.token_place(wallet_id.as_deref(), now);
         let mut config = Config {
-            base_url: reader.base_url(),
-            token_place: reader.token_place(wallet_id.as_deref(), now),
+            base_url,
+            token_place,
+            data_dir,
             wallet_id,
             wallet_name: reader.read("WAIAAS_WALLET_NAME", |text| Ok(text.to_owned())),
             toolsets: reader.toolsets(),
@@ -338,7 +369,7 @@ impl Reader<'_> {
 
     /// Where the token is. A session given by the environment alone keeps to itself: it must not pick up the
     /// token of a wallet or of another session by accident.
-    fn token_place(&mut self, wallet_id: Option<&str>, now: Timestamp) -> TokenPlace {
+    fn token_place(&mut self, wallet_id: Option<&str>, now: Timestamp) -> (TokenPlace, PathBuf) {
         let token = self.read("WAIAAS_SESSION_TOKEN", |text| Ok(Token::new(text.trim().to_owned())));
         let said = self.data_dir();
         let by_environment =
@@ -352,15 +383,16 @@ impl Reader<'_> {
             );
             PathBuf::new()
         });
-        let shared = directory.join("mcp-token");
-        let of_one = directory.join("mcp-tokens");
-        let (write, read_fallback) = match (&by_environment, wallet_id) {
+        let place = match &by_environment {
             // The id is text from outside: encoded, it is one harmless file name.
-            (Some(session_id), _) => (of_one.join(format!("session-{}", percent_encoded(session_id))), None),
-            (None, Some(wallet_id)) => (of_one.join(wallet_id), Some(shared)),
-            (None, None) => (shared, None),
+            Some(session_id) => {
+                let write =
+                    directory.join("mcp-tokens").join(format!("session-{}", percent_encoded(session_id)));
+                TokenPlace { write, read_fallback: None, only_session: None, bootstrap: None }
+            }
+            None => TokenPlace::of_wallet(&directory, wallet_id),
         };
-        TokenPlace { write, read_fallback, only_session: by_environment, bootstrap: token }
+        (TokenPlace { only_session: by_environment, bootstrap: token, ..place }, directory)
     }
 
     fn data_dir(&mut self) -> Option<PathBuf> {

@@ -101,6 +101,10 @@ pub struct SessionSnapshot {
     pub wallet_ids: Vec<String>,
     /// Renewals so far.
     pub renewal_count: u32,
+    /// How often it can be renewed; 0 = no limit.
+    pub max_renewals: u32,
+    /// When it ends for good; 0 = never.
+    pub absolute_end: i64,
     /// `iat` of the newest token.
     pub issued_at: i64,
     /// `exp` of the newest token; 0 = unlimited.
@@ -243,6 +247,11 @@ impl Sandbox {
     /// Revokes a session; one that is not there stays so.
     pub fn revoke(&self, session_id: &str) {
         let _ = self.core.daemon.lock().ledger.revoke(session_id);
+    }
+
+    /// Forgets every wallet but these, as if there had never been others.
+    pub fn keep_wallets(&self, wallet_ids: &[&str]) {
+        self.core.daemon.lock().chain.wallets.retain(|wallet| wallet_ids.contains(&wallet.id.as_str()));
     }
 
     /// Throws the kill switch; thrown twice is thrown once.

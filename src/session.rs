@@ -12,7 +12,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -184,6 +184,18 @@ impl Session {
     /// because a person chose it; the same session if it is later.
     pub fn supersedes(&self, held: &Session) -> bool {
         self.id != held.id || self.is_later_than(held)
+    }
+}
+
+impl TokenPlace {
+    /// The file of a wallet's token, or of the token without a wallet.
+    pub fn of_wallet(data_dir: &Path, wallet_id: Option<&str>) -> TokenPlace {
+        let shared = data_dir.join("mcp-token");
+        let (write, read_fallback) = match wallet_id {
+            Some(wallet_id) => (data_dir.join("mcp-tokens").join(wallet_id), Some(shared)),
+            None => (shared, None),
+        };
+        TokenPlace { write, read_fallback, only_session: None, bootstrap: None }
     }
 }
 

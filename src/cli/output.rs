@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use super::Failure;
+use crate::log::{Foreign, Loggable as _};
 
 /// Prints a result.
 ///
@@ -31,4 +32,17 @@ pub(super) fn writer() -> impl io::Write {
 pub(super) fn complain(what: &str, advice: &str) {
     let text = format!("waiaas-mcp: {what}\n{advice}\n");
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says something on stderr that is neither a result nor a failure.
+pub(super) fn remark(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
+
+/// Text from outside, as it can be shown on a terminal: cut, and without anything that would steer it.
+pub(super) fn foreign(text: &str) -> String {
+    let mut shown = String::new();
+    // Writing to a String cannot fail.
+    let _ = Foreign(text).write(&mut shown);
+    shown
 }

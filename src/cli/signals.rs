@@ -1,6 +1,6 @@
 //! The world asks the program to end: SIGTERM, SIGINT, or a parent that is gone without closing our stdin.
 //!
-//! Used by the commands that run until they are told to stop. One thread waits for all of it and says so once.
+//! Used by the commands that run until they are told to stop, and by those that must not stop halfway. One thread waits for all of it and says so once.
 //! Refuses to end anything by itself, and never touches another process.
 
 use std::io;
@@ -8,7 +8,7 @@ use std::io;
 use crossbeam_channel::Receiver;
 
 #[cfg(unix)]
-pub use unix::{Parents, stop_on_signals, stop_requests};
+pub use unix::{Parents, stop_on_signals, stop_requests, undisturbed};
 
 /// Elsewhere the operating system ends the program by itself, and the end of stdin is noticed.
 ///
@@ -19,16 +19,27 @@ pub fn stop_requests() -> io::Result<Receiver<()>> {
     Ok(crossbeam_channel::never())
 }
 
+/// Elsewhere nothing holds signals back.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn undisturbed<R>(work: impl FnOnce() -> R) -> io::Result<R> {
+    Ok(work())
+}
+
 #[cfg(unix)]
 mod unix {
     use std::io::{ErrorKind, Read as _};
     use std::os::unix::net::UnixStream;
     use std::os::unix::process::parent_id;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
     use std::thread;
     use std::time::Duration;
 
     use crossbeam_channel::{Sender, bounded};
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::flag;
     use signal_hook::low_level::pipe;
 
@@ -54,6 +65,23 @@ mod unix {
             pipe::register(signal, waker.descriptor()?)?;
         }
         Ok(())
+    }
+
+    /// Does something that must not be left half done: from the call on, SIGTERM, SIGINT and SIGHUP do nothing. What
+    /// is done must have its own deadline, and must ask nobody anything. It is done on a thread of its own, because a
+    /// signal is delivered to the main thread and would cut off whatever that waits for.
+    ///
+    /// # Errors
+    /// If the operating system refuses a signal handler or a thread. Then nothing was done.
+    pub fn undisturbed<R: Send>(work: impl FnOnce() -> R + Send) -> io::Result<R> {
+        let ignored = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            flag::register(signal, Arc::clone(&ignored))?;
+        }
+        thread::scope(|scope| {
+            let worker = thread::Builder::new().name("undisturbed".to_owned()).spawn_scoped(scope, work)?;
+            worker.join().map_err(|_| io::Error::other("it panicked"))
+        })
     }
 
     /// One message at the first request to stop. From the call on, SIGTERM and SIGINT do nothing else.

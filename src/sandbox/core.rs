@@ -142,6 +142,8 @@ impl Core {
             id: session.id.clone(),
             wallet_ids: session.terms.wallets.clone(),
             renewal_count: session.renewal_count,
+            max_renewals: session.terms.max_renewals,
+            absolute_end: session.absolute_end,
             issued_at: session.issued_at,
             expires_at: session.expires_at,
             revoked: session.revoked,

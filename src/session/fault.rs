@@ -47,7 +47,18 @@ impl FileFault {
         FileFault { operation, kind, detail: error.to_string() }
     }
 
-    /// What a person can do about it.
+    /// What a person can do about it, where nothing is tried again by itself: the beginning of a sentence.
+    pub fn remedy(&self) -> &'static str {
+        match self.kind {
+            FileFaultKind::Full => "Free some space",
+            FileFaultKind::ReadOnly => "Make the data directory writable",
+            FileFaultKind::Denied => "Give this user the right to write in the data directory",
+            FileFaultKind::MountPoint => "Mount the data directory instead of the single token file",
+            FileFaultKind::Other => "Look at the data directory",
+        }
+    }
+
+    /// What a person can do about it, while writing is tried again by itself.
     pub fn advice(&self) -> &'static str {
         match self.kind {
             FileFaultKind::Full => "free some space; writing is tried again by itself",
@@ -75,7 +86,7 @@ mod tests {
         ] {
             let fault = FileFault::new("rename", &io::Error::from(io));
             assert_eq!(fault.kind, kind);
-            assert!(!fault.advice().is_empty());
+            assert!(!fault.advice().is_empty() && !fault.remedy().is_empty());
         }
     }
 }

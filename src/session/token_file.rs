@@ -59,6 +59,17 @@ impl TokenFile {
         }
     }
 
+    /// Why the token file cannot be replaced by a rename, or should not be: a link would be cut, a directory is in the
+    /// way.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let kind = fs::symlink_metadata(&self.place.write).ok()?.file_type();
+        match (kind.is_symlink(), kind.is_dir()) {
+            (true, _) => Some("it is a symbolic link"),
+            (_, true) => Some("it is a directory"),
+            _ => None,
+        }
+    }
+
     /// Whether others may read the token file: other writers leave it at 0644.
     pub fn is_readable_by_others(&self) -> bool {
         #[cfg(unix)]

@@ -1,0 +1,136 @@
+//! The limits of a session, so that another one can have the same.
+//!
+//! Used by `refresh-token`. Pure. What the daemon does not tell is said, and never made up silently.
+
+use crate::cli::operator::Limits;
+use crate::cli::operator::answers::ListedSession;
+use crate::session::{Session, schedule};
+
+/// Life of a token where it cannot be told from the old one, in seconds: what `setup` uses.
+pub(in crate::cli) const TTL_USUAL_S: u64 = 7 * 24 * 60 * 60;
+
+/// Shortest life of a token that the daemon hands out, in seconds.
+const TTL_MIN_S: u64 = 300;
+
+/// A daemon that reads its clock twice may put a second between two times that mean the same.
+const ROUNDING_S: u64 = 2;
+
+/// Limits, and what could not be carried over: a clause each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Carried {
+    pub(super) limits: Limits,
+    pub(super) notes: Vec<&'static str>,
+}
+
+/// The limits of `held`, of which the daemon tells `listed` as long as the session is active.
+pub(super) fn carried(held: &Session, listed: Option<&ListedSession>) -> Carried {
+    let of_token = schedule::life_ms(held).map(|life_ms| life_ms.unsigned_abs() / 1000);
+    let Some(listed) = listed else {
+        let mut notes = vec![
+            "the daemon no longer knows the old session: its renewal limit and its lifetime, if it had any",
+        ];
+        let ttl_s = of_token.map(|ttl_s| at_least(ttl_s, &mut notes));
+        return Carried { limits: Limits { ttl_s, max_renewals: 0, lifetime_s: 0 }, notes };
+    };
+    let mut notes = Vec::new();
+    let span = |from: i64, to: i64| u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    let lifetime_s = match listed.absolute_expires_at {
+        0 => 0,
+        end => span(listed.created_at, end),
+    };
+    let newest_at = listed.last_renewed_at.unwrap_or(listed.created_at);
+    let ttl_s = match (listed.expires_at, of_token) {
+        (0, of_token) => of_token,
+        (end, of_token) => {
+            let of_row = span(newest_at, end);
+            // A copy of a token was issued later than the token itself, so it seems to live for a shorter time.
+            let ttl_s = of_token.filter(|ttl_s| of_row <= ttl_s + ROUNDING_S).unwrap_or(of_row);
+            let is_cut_short = listed.last_renewed_at.is_some()
+                && listed.absolute_expires_at != 0
+                && end >= listed.absolute_expires_at;
+            if is_cut_short {
+                notes.push("the life of its tokens, of which the end of the session had cut off a part; 7 days or the lifetime are used");
+                Some(TTL_USUAL_S.min(lifetime_s.max(TTL_MIN_S)))
+            } else {
+                Some(at_least(ttl_s, &mut notes))
+            }
+        }
+    };
+    Carried { limits: Limits { ttl_s, max_renewals: listed.max_renewals, lifetime_s }, notes }
+}
+
+/// The daemon opens no session whose tokens live for a shorter time.
+fn at_least(ttl_s: u64, notes: &mut Vec<&'static str>) -> u64 {
+    if ttl_s < TTL_MIN_S {
+        notes.push("the life of its tokens, which was shorter than the daemon allows for a new session; 5 minutes are used");
+    }
+    ttl_s.max(TTL_MIN_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::token_with;
+    use crate::time::Timestamp;
+
+    const T0: i64 = 1_795_330_000;
+
+    fn held(iat: i64, exp: Option<i64>) -> Session {
+        let exp = exp.map(|exp| format!(r#","exp":{}"#, T0 + exp)).unwrap_or_default();
+        let token = token_with(&format!(r#"{{"sub":"s","iat":{}{exp}}}"#, T0 + iat));
+        Session::parse(&token, Timestamp::from_unix_seconds(T0)).expect("a token")
+    }
+
+    fn listed(expires: i64, absolute: i64, renewed: Option<i64>) -> ListedSession {
+        let at = |time: i64| if time == 0 { 0 } else { T0 + time };
+        ListedSession {
+            id: "s".to_owned(),
+            wallet_ids: vec!["w".to_owned()],
+            renewals: 1,
+            max_renewals: 9,
+            expires_at: at(expires),
+            absolute_expires_at: at(absolute),
+            created_at: T0,
+            last_renewed_at: renewed.map(|renewed| T0 + renewed),
+        }
+    }
+
+    #[test]
+    fn limits_are_those_of_the_old_session() {
+        // The token, what the daemon lists, then life, lifetime, and how much is said.
+        let table = [
+            (held(0, Some(600)), listed(600, 0, None), Some(600), 0, 0),
+            (held(0, Some(600)), listed(601, 0, None), Some(600), 0, 0),
+            (held(0, None), listed(0, 0, None), None, 0, 0),
+            (held(0, None), listed(0, 9000, None), None, 9000, 0),
+            (held(360, Some(960)), listed(960, 9000, Some(360)), Some(600), 9000, 0),
+            // A copy, issued 100 s after the token.
+            (held(100, Some(600)), listed(600, 0, None), Some(600), 0, 0),
+            // An older token of the session: the life is the same.
+            (held(0, Some(600)), listed(960, 0, Some(360)), Some(600), 0, 0),
+            // Cut short by the end of the session.
+            (held(860, Some(900)), listed(900, 900, Some(860)), Some(900), 900, 1),
+            (
+                held(9_999_960, Some(10_000_000)),
+                listed(10_000_000, 10_000_000, Some(9_999_960)),
+                Some(604_800),
+                10_000_000,
+                1,
+            ),
+            // Shorter than a new session may be.
+            (held(0, Some(6)), listed(6, 0, None), Some(300), 0, 1),
+        ];
+        for (held, listed, ttl_s, lifetime_s, notes) in table {
+            let carried = carried(&held, Some(&listed));
+            assert_eq!(carried.limits, Limits { ttl_s, max_renewals: 9, lifetime_s }, "{listed:?}");
+            assert_eq!(carried.notes.len(), notes, "{carried:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_dead_session_was_limited_to_is_not_made_up() {
+        let carried = carried(&held(0, Some(600)), None);
+        assert_eq!(carried.limits, Limits { ttl_s: Some(600), max_renewals: 0, lifetime_s: 0 });
+        assert_eq!(carried.notes.len(), 1);
+    }
+}

@@ -1,0 +1,167 @@
+//! Questions at a terminal: the password that is not shown, and the wallet that is chosen by its number. Each program
+//! gets a terminal of its own from `script` (util-linux), which writes down all that appears on it.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::disallowed_methods, reason = "tests prepare and examine real files")]
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
+
+#[allow(dead_code, reason = "each test program uses a part of the support")]
+#[path = "support/console.rs"]
+mod console;
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use console::{Console, until};
+
+/// A program at a terminal, and who sits there.
+struct Seat {
+    script: Child,
+    shown: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Seat {
+    /// `None` where there is no `script`.
+    fn take(console: &Console, words: &str) -> Option<Seat> {
+        if !Command::new("script").arg("--version").output().is_ok_and(|output| output.status.success()) {
+            println!("skipped: there is no `script` to have a terminal from");
+            return None;
+        }
+        let program =
+            format!("'{}' {words}; stty -a | grep -o -- '-*echo ' ", env!("CARGO_BIN_EXE_waiaas-mcp"));
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-c", &program, "/dev/null"]);
+        let mut script = console.command_by(script, &[]);
+        let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
+        let shown = Arc::new(Mutex::new(String::new()));
+        let reader = read(script.stdout.take().expect("a pipe"), Arc::clone(&shown));
+        Some(Seat { script, shown, reader })
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().expect("no panic holds it").clone()
+    }
+
+    /// Waits for a question, and answers it.
+    fn answer(&mut self, question: &str, answer: &str) {
+        until(&format!("{question:?} is asked"), || self.shown().trim_end().ends_with(question));
+        let stdin = self.script.stdin.as_mut().expect("a pipe");
+        stdin.write_all(answer.as_bytes()).and_then(|()| stdin.flush()).expect("somebody reads");
+        until("the answer is taken", || !self.shown().trim_end().ends_with(question));
+    }
+
+    /// Everything that was on the terminal, after the program and `stty` have ended.
+    fn end(mut self, console: &Console) -> String {
+        // Its end of input stays open until here: the end of a terminal's input would be an answer too.
+        self.script.wait().expect("it ends");
+        drop(self.script.stdin.take());
+        self.reader.join().expect("it reads to the end");
+        let shown = self.shown.lock().expect("no panic holds it").clone();
+        console.assert_no_secret(&shown);
+        assert!(shown.trim_end().ends_with("echo"), "{shown:?}");
+        assert!(!shown.trim_end().ends_with("-echo"), "the terminal was left without echo: {shown:?}");
+        shown
+    }
+}
+
+fn read(mut stdout: ChildStdout, shown: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = stdout.read(&mut bytes) {
+            shown.lock().expect("no panic holds it").push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    })
+}
+
+const PASSWORD: &str = "Master password of the daemon:";
+
+#[test]
+fn the_password_is_asked_for_and_not_shown() {
+    let console = Console::with_one_wallet();
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    let password = console.sandbox.master_password().to_owned();
+    seat.answer(PASSWORD, &format!("{password}\n"));
+    let shown = seat.end(&console);
+    assert!(shown.contains("Wallet   trading-bot"), "{shown}");
+    console.session_in(&console.token_file());
+}
+
+#[test]
+fn a_wrong_password_can_be_typed_again() {
+    let console = Console::with_one_wallet();
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    let password = console.sandbox.master_password().to_owned();
+    seat.answer(PASSWORD, "MARKER-wrong\n");
+    seat.answer(&format!("The daemon refuses this password. Once more:\r\n{PASSWORD}"), "MARKER-wrong-too\n");
+    // Mended while it is typed.
+    seat.answer(PASSWORD, &format!("MARKER\u{15}{password}x\u{7f}\n"));
+    let shown = seat.end(&console);
+    assert!(shown.contains("Wallet   trading-bot") && !shown.contains("MARKER"), "{shown}");
+}
+
+#[test]
+fn three_wrong_passwords_are_enough() {
+    let console = Console::with_one_wallet();
+    let Some(mut seat) = Seat::take(&console, "refresh-token --all --data-dir \"$WAIAAS_DATA_DIR\"") else {
+        return;
+    };
+    std::fs::create_dir(console.data_dir()).expect("a directory");
+    drop(seat.script.kill());
+    drop(seat.script.wait());
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    for _ in 0..3 {
+        seat.answer(PASSWORD, "MARKER-wrong\n");
+    }
+    let shown = seat.end(&console);
+    assert!(shown.contains("waiaas-mcp: the daemon refuses the master password\r\nTry again: "), "{shown}");
+    assert_eq!(console.times_asked("GET /v1/wallets"), 3);
+    assert_eq!(console.open_sessions().len(), 0);
+}
+
+#[test]
+fn ctrl_c_ends_the_question_and_leaves_the_terminal_as_it_was() {
+    let console = Console::with_one_wallet();
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    seat.answer(PASSWORD, "half\u{3}");
+    let shown = seat.end(&console);
+    assert!(shown.contains("waiaas-mcp: the question was not answered\r\nNothing was changed"), "{shown}");
+    assert!(!shown.contains("half"), "{shown}");
+    assert!(!console.data_dir().exists());
+}
+
+#[test]
+fn a_wallet_is_chosen_by_its_number() {
+    let console = Console::new();
+    let [one, two, three] = console.sandbox.wallet_ids().map(str::to_owned);
+    let password = format!("{}\n", console.sandbox.master_password());
+    let which = "Which one? [1-3, or all]";
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    seat.answer(PASSWORD, &password);
+    until("the list is shown", || seat.shown().contains(which));
+    for (number, id) in [(1, &one), (2, &two), (3, &three)] {
+        assert!(seat.shown().contains(&format!("  {number}  {id}  ")), "{}", seat.shown());
+    }
+    seat.answer(which, "4\n");
+    seat.answer(&format!("That is none of them.\r\nThe daemon has 3 wallets:\r\n{}", list_of(&seat)), "2\n");
+    let shown = seat.end(&console);
+    assert!(shown.contains("Wallet   sol-bot"), "{shown}");
+    assert_eq!(console.session_in(&console.token_file_of(&two)).wallet_ids, [two]);
+    assert_eq!(console.open_sessions().len(), 1);
+
+    let Some(mut seat) = Seat::take(&console, "setup") else { return };
+    seat.answer(PASSWORD, &password);
+    seat.answer(which, "all\n");
+    seat.end(&console);
+    assert_eq!(console.open_sessions().len(), 3);
+}
+
+/// The list as it stands on the terminal, with its question.
+fn list_of(seat: &Seat) -> String {
+    let shown = seat.shown();
+    let first = shown.find("  1  ").expect("a list");
+    let end = shown.find("Which one?").expect("a question");
+    format!("{}Which one? [1-3, or all]", &shown[first..end])
+}
