@@ -119,6 +119,18 @@ static COMMANDS: [Command; 7] = [
                 about: "do not revoke the session whose token is replaced",
                 excludes: &[],
             },
+            Flag {
+                long: "client",
+                value: Some(Value::Choice("NAME", setup::client_names)),
+                about: "whose configuration; may be given several times",
+                excludes: &[],
+            },
+            Flag {
+                long: "print",
+                value: None,
+                about: "print what to put into the client's file",
+                excludes: &[],
+            },
             PASSWORD_FILE,
         ],
         keeps_problems: false,

@@ -24,6 +24,9 @@ const DAY_S: i64 = 86_400;
 /// Life of a token that setup asks for.
 const USUAL_S: i64 = 7 * DAY_S;
 
+/// Life of a token in seconds, renewals, life of the session in seconds.
+type Limits = (Option<i64>, u32, Option<i64>);
+
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").mode() & 0o7777
 }
@@ -55,27 +58,27 @@ fn the_only_wallet_gets_a_session_of_a_week_in_the_file_that_a_server_reads() {
 fn the_session_has_the_limits_that_were_asked_for() {
     let day = DAY_S.to_string();
     // Arguments, then life, renewals, lifetime.
-    let table: [(&[&str], Option<i64>, u32, Option<i64>); 5] = [
-        (&["--ttl", "5m"], Some(300), 0, None),
-        (&["--ttl", "1y", "--max-renewals", "3"], Some(365 * DAY_S), 3, None),
-        (&["--ttl", &day, "--lifetime", "30d"], Some(DAY_S), 0, Some(30 * DAY_S)),
-        (&["--ttl", "none"], None, 0, None),
-        (&["--ttl", "none", "--ttl", "12h"], Some(DAY_S / 2), 0, None),
+    let table: [(&[&str], Limits); 5] = [
+        (&["--ttl", "5m"], (Some(300), 0, None)),
+        (&["--ttl", "1y", "--max-renewals", "3"], (Some(365 * DAY_S), 3, None)),
+        (&["--ttl", &day, "--lifetime", "30d"], (Some(DAY_S), 0, Some(30 * DAY_S))),
+        (&["--ttl", "none"], (None, 0, None)),
+        (&["--ttl", "none", "--ttl", "12h"], (Some(DAY_S / 2), 0, None)),
     ];
     let console = Console::with_one_wallet();
-    for (arguments, life_s, max_renewals, lifetime_s) in table {
+    for (arguments, limits) in table {
         let printed = console.run(&[&["setup"], arguments].concat());
         printed.assert_done();
         let session = console.session_in(&console.token_file());
         let span = |end: i64| (end != 0).then(|| end - session.issued_at);
         assert_eq!(
             (span(session.expires_at), session.max_renewals, span(session.absolute_end)),
-            (life_s, max_renewals, lifetime_s),
+            limits,
             "{arguments:?}"
         );
         assert_eq!(
             printed.stdout.contains("safer than one that never dies"),
-            life_s.is_none(),
+            limits.0.is_none(),
             "{printed:?}"
         );
     }
@@ -549,4 +552,38 @@ fn a_signal_does_not_come_between_a_session_and_its_file() {
         assert_eq!(console.open_sessions().len(), 1, "{signal}");
         console.session_in(&console.token_file());
     }
+}
+
+#[test]
+fn what_is_printed_can_be_pasted_and_holds_no_token() {
+    let console = Console::with_one_wallet();
+    let (data_dir, url) = (console.data_dir().display().to_string(), console.sandbox.base_url());
+    let printed = console.run(&["setup", "--print"]);
+    printed.assert_done();
+    let pasted: serde_json::Value = serde_json::from_str(&printed.stdout).expect("JSON and nothing else");
+    let entry = &pasted["mcpServers"]["waiaas"];
+    assert_eq!(entry["command"], env!("CARGO_BIN_EXE_waiaas-mcp"));
+    assert_eq!(entry["env"], serde_json::json!({ "WAIAAS_DATA_DIR": data_dir, "WAIAAS_BASE_URL": url }));
+    assert!(printed.stderr.contains("Wallet   trading-bot\n"), "{printed:?}");
+
+    let several = Console::new();
+    let printed = several.run(&["setup", "--all", "--print", "--client", "vscode", "--client", "codex"]);
+    printed.assert_done();
+    let (json, toml) = printed.stdout.split_at(printed.stdout.find("\n[").expect("two forms") + 1);
+    let pasted: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    for (name, id) in ["trading-bot", "sol-bot", "smart-bot"].into_iter().zip(several.sandbox.wallet_ids()) {
+        let env = &pasted["servers"][format!("waiaas-{name}")]["env"];
+        assert_eq!(
+            (&env["WAIAAS_WALLET_ID"], &env["WAIAAS_WALLET_NAME"]),
+            (&id.into(), &name.into()),
+            "{json}"
+        );
+        assert!(toml.contains(&format!("[mcp_servers.waiaas-{name}]\n")), "{toml}");
+    }
+    assert!(printed.stderr.contains("\nor type: codex mcp add waiaas-sol-bot "), "{printed:?}");
+    several.run(&["setup", "--client", "emacs"]).assert_failed(
+        2,
+        "--client: \"emacs\" is not a known name",
+        "Write one of claude-desktop, claude-code, cursor, vscode, windsurf, zed, codex, gemini, goose.",
+    );
 }

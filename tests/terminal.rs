@@ -21,6 +21,8 @@ struct Seat {
     script: Child,
     shown: Arc<Mutex<String>>,
     reader: JoinHandle<()>,
+    /// So many bytes of what was shown have been answered.
+    answered: usize,
 }
 
 impl Seat {
@@ -38,19 +40,23 @@ impl Seat {
         let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script runs");
         let shown = Arc::new(Mutex::new(String::new()));
         let reader = read(script.stdout.take().expect("a pipe"), Arc::clone(&shown));
-        Some(Seat { script, shown, reader })
+        Some(Seat { script, shown, reader, answered: 0 })
     }
 
     fn shown(&self) -> String {
         self.shown.lock().expect("no panic holds it").clone()
     }
 
-    /// Waits for a question, and answers it.
-    fn answer(&mut self, question: &str, answer: &str) {
-        until(&format!("{question:?} is asked"), || self.shown().trim_end().ends_with(question));
+    /// Waits for a question that was not answered yet, and answers it. Returns what was shown since the last answer.
+    fn answer(&mut self, question: &str, answer: &str) -> String {
+        until(&format!("{question:?} is asked"), || self.shown()[self.answered..].contains(question));
+        let shown = self.shown();
+        let at = shown[self.answered..].find(question).expect("just seen") + self.answered;
+        let since = shown[self.answered..at].to_owned();
+        self.answered = at + question.len();
         let stdin = self.script.stdin.as_mut().expect("a pipe");
         stdin.write_all(answer.as_bytes()).and_then(|()| stdin.flush()).expect("somebody reads");
-        until("the answer is taken", || !self.shown().trim_end().ends_with(question));
+        since
     }
 
     /// Everything that was on the terminal, after the program and `stty` have ended.
@@ -95,7 +101,8 @@ fn a_wrong_password_can_be_typed_again() {
     let Some(mut seat) = Seat::take(&console, "setup") else { return };
     let password = console.sandbox.master_password().to_owned();
     seat.answer(PASSWORD, "MARKER-wrong\n");
-    seat.answer(&format!("The daemon refuses this password. Once more:\r\n{PASSWORD}"), "MARKER-wrong-too\n");
+    let since = seat.answer(PASSWORD, "MARKER-wrong-too\n");
+    assert!(since.contains("The daemon refuses this password. Once more:"), "{since:?}");
     // Mended while it is typed.
     seat.answer(PASSWORD, &format!("MARKER\u{15}{password}x\u{7f}\n"));
     let shown = seat.end(&console);
@@ -105,12 +112,6 @@ fn a_wrong_password_can_be_typed_again() {
 #[test]
 fn three_wrong_passwords_are_enough() {
     let console = Console::with_one_wallet();
-    let Some(mut seat) = Seat::take(&console, "refresh-token --all --data-dir \"$WAIAAS_DATA_DIR\"") else {
-        return;
-    };
-    std::fs::create_dir(console.data_dir()).expect("a directory");
-    drop(seat.script.kill());
-    drop(seat.script.wait());
     let Some(mut seat) = Seat::take(&console, "setup") else { return };
     for _ in 0..3 {
         seat.answer(PASSWORD, "MARKER-wrong\n");
@@ -140,12 +141,14 @@ fn a_wallet_is_chosen_by_its_number() {
     let which = "Which one? [1-3, or all]";
     let Some(mut seat) = Seat::take(&console, "setup") else { return };
     seat.answer(PASSWORD, &password);
-    until("the list is shown", || seat.shown().contains(which));
-    for (number, id) in [(1, &one), (2, &two), (3, &three)] {
-        assert!(seat.shown().contains(&format!("  {number}  {id}  ")), "{}", seat.shown());
+    for wrong in ["4\n", "\n"] {
+        let list = seat.answer(which, wrong);
+        for (number, id) in [(1, &one), (2, &two), (3, &three)] {
+            assert!(list.contains(&format!("  {number}  {id}  ")), "{list}");
+        }
     }
-    seat.answer(which, "4\n");
-    seat.answer(&format!("That is none of them.\r\nThe daemon has 3 wallets:\r\n{}", list_of(&seat)), "2\n");
+    let since = seat.answer(which, "2\n");
+    assert!(since.contains("That is none of them."), "{since}");
     let shown = seat.end(&console);
     assert!(shown.contains("Wallet   sol-bot"), "{shown}");
     assert_eq!(console.session_in(&console.token_file_of(&two)).wallet_ids, [two]);
@@ -156,12 +159,4 @@ fn a_wallet_is_chosen_by_its_number() {
     seat.answer(which, "all\n");
     seat.end(&console);
     assert_eq!(console.open_sessions().len(), 3);
-}
-
-/// The list as it stands on the terminal, with its question.
-fn list_of(seat: &Seat) -> String {
-    let shown = seat.shown();
-    let first = shown.find("  1  ").expect("a list");
-    let end = shown.find("Which one?").expect("a question");
-    format!("{}Which one? [1-3, or all]", &shown[first..end])
 }

@@ -62,7 +62,7 @@ pub(super) enum Value {
     /// The path of a file.
     File,
     /// One of these words, under this name in the help. The option may be given several times.
-    Choice(&'static str, &'static [&'static str]),
+    Choice(&'static str, fn() -> Vec<&'static str>),
 }
 
 /// The value of an option as it was typed and understood.
@@ -240,8 +240,10 @@ impl Value {
             }
             Value::File => return Ok(Typed::Path(said)),
             Value::Choice(name, words) => {
+                let words = words();
                 let word = words.iter().find(|word| **word == text).map(|word| Typed::Word(word));
-                (word, format!("a known {name}"), format!("Write one of {}.", words.join(", ")))
+                let expected = format!("a known {}", name.to_ascii_lowercase());
+                (word, expected, format!("Write one of {}.", words.join(", ")))
             }
         };
         let what = || format!("--{long}: {said:?} is not {expected}");

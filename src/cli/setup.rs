@@ -16,10 +16,15 @@ use super::{Failure, WRONG_USAGE, login, output, refresh_token, terminal};
 use crate::config::Config;
 use crate::http::client::Http;
 use crate::session::TokenPlace;
-use crate::time::{Clock as _, SystemClock};
+use crate::session::events::FileView;
+use crate::session::token_file::TokenFile;
+use crate::time::{Clock as _, SystemClock, Timestamp};
 use choice::{Choice, Said, choose};
 
 mod choice;
+mod configuration;
+
+pub(super) use configuration::names as client_names;
 
 /// How often a question is asked that got no usable answer.
 const QUESTIONS_MAX: u32 = 3;
@@ -40,13 +45,21 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let transport = Http::new(config.base_url.clone());
     let base_url = config.base_url.as_str();
     let login = login::log_in(input, &transport, base_url, config.call_time_max)?;
-    let chosen = chosen(input, &config, login.wallets.clone())?;
+    let chosen = chosen(input, &config, &login.wallets, clock.now().wall)?;
     warn_about_environment(&config);
-    let wanted = chosen.iter().map(|chosen| Wanted { limits, ..chosen.clone() }).collect();
+    let entries = configuration::entries(&config, &login.wallets, &chosen)?;
+    let wanted = chosen.iter().map(|chosen| chosen.wanted(limits)).collect();
     let tools =
         Tools { operator: &login.operator, base_url, clock: &clock, keeps_old: input.has("keep-old") };
     let replaced = replacement::replace(wanted, &tools)?;
-    report(&replaced, limits, &clock)?;
+    let account = account(&replaced, limits, &clock);
+    if input.has("print") {
+        // What is printed is to be pasted: nothing else stands on stdout.
+        output::remark(account.trim_end());
+        configuration::print(&input.words("client"), &entries)?;
+    } else {
+        output::print(&account)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,44 +81,75 @@ fn limits(input: &Input) -> Result<Limits, Failure> {
     Ok(limits)
 }
 
-/// The wallets that are meant, each with its token file.
-fn chosen(input: &Input, config: &Config, wallets: Vec<Wallet>) -> Result<Vec<Wanted>, Failure> {
+/// A wallet that is meant, and its token file.
+struct Chosen {
+    wallet: Wallet,
+    place: TokenPlace,
+    /// The file is the wallet's own, so that a server must be told the wallet to find it.
+    is_own: bool,
+}
+
+impl Chosen {
+    fn of_wallet(wallet: Wallet, data_dir: &Path) -> Chosen {
+        let place = TokenPlace::of_wallet(data_dir, Some(&wallet.id));
+        Chosen { wallet, place, is_own: true }
+    }
+
+    /// The only wallet there is. Its token goes where a server looks that is told no wallet; unless the token that is
+    /// in use lies in the wallet's own file.
+    fn only(wallet: Wallet, data_dir: &Path, now: Timestamp) -> Chosen {
+        let place = TokenPlace::of_wallet(data_dir, None);
+        let own = Chosen::of_wallet(wallet.clone(), data_dir);
+        let read = |place: &TokenPlace| {
+            TokenFile::new(TokenPlace { read_fallback: None, ..place.clone() }).read(now)
+        };
+        match (read(&place), read(&own.place)) {
+            (FileView::Missing, FileView::Held(_)) => own,
+            // A server of this wallet began with the shared file's token, and keeps it in its own since it renewed it.
+            (FileView::Held(shared), FileView::Held(renewed)) if renewed.is_later_than(&shared) => own,
+            _ => Chosen { wallet, place, is_own: false },
+        }
+    }
+
+    fn wanted(&self, limits: Limits) -> Wanted {
+        let Wallet { id, name, .. } = &self.wallet;
+        Wanted {
+            label: output::foreign(if name.is_empty() { id } else { name }),
+            wallet_ids: vec![id.clone()],
+            limits,
+            file: self.place.write.clone(),
+        }
+    }
+}
+
+/// The wallets that are meant.
+fn chosen(
+    input: &Input,
+    config: &Config,
+    wallets: &[Wallet],
+    now: Timestamp,
+) -> Result<Vec<Chosen>, Failure> {
     let said = match (&config.wallet_id, input.has("all")) {
         (_, true) => Said::All,
         (Some(id), false) => Said::One(id),
         (None, false) => Said::Nothing,
     };
-    let skipped = wallets.iter().filter(|wallet| !wallet.is_active).count();
-    let chosen = match choose(wallets, said)? {
-        Choice::Only(wallet) => {
-            let file = file_of_only(&config.data_dir, &wallet.id);
-            return Ok(vec![wanted(&wallet, file)]);
-        }
+    let chosen = match choose(wallets.to_vec(), said)? {
+        Choice::Only(wallet) => return Ok(vec![Chosen::only(wallet, &config.data_dir, now)]),
         Choice::Chosen(chosen) => chosen,
         Choice::Open(wallets) => ask_which(&wallets)?,
     };
+    let is_left_out = |wallet: &&Wallet| said == Said::All && !chosen.contains(wallet);
+    for wallet in wallets.iter().filter(is_left_out) {
+        output::remark(&format!(
+            "waiaas-mcp: {}: left out, because it is not active",
+            output::foreign(&wallet.name)
+        ));
+    }
     for wallet in chosen.iter().filter(|wallet| !wallet.is_active) {
-        output::remark(&format!("waiaas-mcp: the wallet {} is not active", output::foreign(&wallet.name)));
+        output::remark(&format!("waiaas-mcp: {}: this wallet is not active", output::foreign(&wallet.name)));
     }
-    if said == Said::All && skipped > 0 && chosen.iter().all(|wallet| wallet.is_active) {
-        output::remark(&format!("waiaas-mcp: {skipped} wallets are left out because they are not active"));
-    }
-    let of_wallet =
-        |wallet: &Wallet| wanted(wallet, TokenPlace::of_wallet(&config.data_dir, Some(&wallet.id)));
-    Ok(chosen.iter().map(of_wallet).collect())
-}
-
-fn wanted(wallet: &Wallet, place: TokenPlace) -> Wanted {
-    let limits = Limits { ttl_s: None, max_renewals: 0, lifetime_s: 0 };
-    let label = output::foreign(if wallet.name.is_empty() { &wallet.id } else { &wallet.name });
-    Wanted { label, wallet_ids: vec![wallet.id.clone()], limits, file: place.write }
-}
-
-/// Where a server finds the token that is told no wallet; unless the only token there is belongs to the wallet.
-fn file_of_only(data_dir: &Path, wallet_id: &str) -> TokenPlace {
-    let (shared, own) =
-        (TokenPlace::of_wallet(data_dir, None), TokenPlace::of_wallet(data_dir, Some(wallet_id)));
-    if !shared.write.exists() && own.write.exists() { own } else { shared }
+    Ok(chosen.into_iter().map(|wallet| Chosen::of_wallet(wallet, &config.data_dir)).collect())
 }
 
 fn ask_which(wallets: &[Wallet]) -> Result<Vec<Wallet>, Failure> {
@@ -132,7 +176,8 @@ fn warn_about_environment(config: &Config) {
     }
 }
 
-fn report(replaced: &[Replaced], limits: Limits, clock: &SystemClock) -> Result<(), Failure> {
+/// What was done, for people.
+fn account(replaced: &[Replaced], limits: Limits, clock: &SystemClock) -> String {
     let now = clock.now().wall;
     let sessions: Vec<String> = replaced.iter().map(|replaced| refresh_token::told(replaced, now)).collect();
     let mut text = sessions.join("\n");
@@ -147,5 +192,5 @@ fn report(replaced: &[Replaced], limits: Limits, clock: &SystemClock) -> Result<
             "Look at the daemon's version: it may read another name than ttl.",
         );
     }
-    output::print(&text)
+    text
 }

@@ -15,11 +15,6 @@ pub(super) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether results are read by somebody, and not by a program.
-pub(super) fn shows_results() -> bool {
-    io::stdout().is_terminal()
-}
-
 /// All that comes from stdin, `bytes_max` at most.
 ///
 /// # Errors
@@ -45,12 +40,6 @@ pub(super) fn ask(question: &str) -> Result<String, Failure> {
             Err(no_answer())
         }
     }
-}
-
-/// Asks whether something is to be done. Without an answer it is not.
-pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
-    let answer = ask(&format!("{question} [y/N] "))?;
-    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks for something that is not shown while it is typed.
@@ -129,9 +118,9 @@ mod hidden {
         String::from_utf8(typed?).map_err(|_| ErrorKind::InvalidData.into())
     }
 
+    #[expect(clippy::unbuffered_bytes, reason = "what stands behind the line's end is for the next question")]
     fn typed(keys: &mut impl io::Read) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
-        // One at a time: what stands behind the line's end is for the next question.
         for key in keys.bytes() {
             match key? {
                 b'\n' | b'\r' => return Ok(line),

@@ -112,8 +112,8 @@ fn session_expired() -> Failure {
         .string("message", "No usable session token: the session has expired, was revoked, or was never set up")
         .string(
             "action",
-            "Ask the user to make a new session (`waiaas mcp setup` of the daemon's command line writes the token \
-             file), then try again: the new token is used at once, without a restart",
+            "Ask the user to run `waiaas-mcp setup`, which makes a new session and writes its token file, then try again: \
+             the new token is used at once, without a restart. `waiaas-mcp doctor` says what is wrong",
         )
         .bool("retryable", true)
         .finish();

@@ -166,12 +166,12 @@ impl Notice {
             Notice::ReloadInvalid { why } => write(Warn, "reload.invalid", &[("why", why)]),
             Notice::RecoveryStarted { state } => write(Warn, "recovery.started", &[("state", state)]),
             Notice::NoToken => {
-                let advice = "run `waiaas mcp setup`; the token is picked up by the next call";
+                let advice = "run `waiaas-mcp setup`; the token is picked up by the next call";
                 write(Error, "session.missing", &[("advice", &advice)])
             }
             Notice::RecoverySucceeded => write(Info, "recovery.succeeded", &[]),
             Notice::Expired { why } => {
-                let advice = "run `waiaas mcp setup`; the new token is picked up by the next call";
+                let advice = "run `waiaas-mcp setup`; the new token is picked up by the next call";
                 write(Error, "session.expired", &[("why", why), ("advice", &advice)])
             }
             Notice::FileUnusable { why } => write(Warn, "token_file.unusable", &[("why", why)]),
