@@ -21,6 +21,8 @@ mod daemon;
 mod demo;
 mod duration;
 mod help;
+#[cfg(not(feature = "setup"))]
+mod left_out;
 mod login;
 mod operator;
 mod output;
@@ -28,9 +30,13 @@ mod password;
 mod refresh_token;
 mod replacement;
 mod serve;
+#[cfg(feature = "setup")]
 mod setup;
 mod terminal;
 mod tools;
+
+#[cfg(not(feature = "setup"))]
+use left_out as setup;
 
 /// Why a command ended without having done what it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]

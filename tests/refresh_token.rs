@@ -1,7 +1,7 @@
 //! `refresh-token`: the same limits, and create, write, revoke in that order, judged by the daemon's ledger; and what a
 //! server that runs meanwhile makes of it.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "setup"))]
 #![allow(clippy::disallowed_methods, reason = "tests prepare and examine real files")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why")]
 

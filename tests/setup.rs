@@ -1,7 +1,7 @@
 //! `setup` as it is typed: the password from everywhere, the wallets, the token file, and everything that can go wrong
 //! on the way, after which nothing is half done.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "setup"))]
 #![allow(clippy::disallowed_methods, reason = "tests prepare and examine real files")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why")]
 

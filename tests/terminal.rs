@@ -1,7 +1,7 @@
 //! Questions at a terminal: the password that is not shown, and the wallet that is chosen by its number. Each program
 //! gets a terminal of its own from `script` (util-linux), which writes down all that appears on it.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "setup"))]
 #![allow(clippy::disallowed_methods, reason = "tests prepare and examine real files")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why")]
 

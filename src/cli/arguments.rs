@@ -115,6 +115,7 @@ impl Input {
     }
 
     /// Whether the last value of the option is the word `none`.
+    #[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` has such an option"))]
     pub(super) fn is_none(&self, long: &str) -> bool {
         self.typed(long).last() == Some(&Typed::None)
     }
@@ -128,6 +129,7 @@ impl Input {
     }
 
     /// The words that were chosen with the option, each once, in the order of typing.
+    #[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` has such an option"))]
     pub(super) fn words(&self, long: &str) -> Vec<&'static str> {
         let mut words = Vec::new();
         for typed in self.typed(long) {

@@ -29,6 +29,7 @@ pub(super) fn read_stdin(bytes_max: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`Failure`] if there is no answer: the terminal is closed, or it was Ctrl-D.
+#[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` asks for what may be shown"))]
 pub(super) fn ask(question: &str) -> Result<String, Failure> {
     say(question);
     let mut line = String::new();
@@ -108,6 +109,7 @@ mod hidden {
     }
 
     /// The question is shown only when nothing that is typed will be.
+    #[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` asks for what may be shown"))]
     pub(super) fn ask(question: &str) -> io::Result<String> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
         let quiet = Quiet::new(&terminal)?;
