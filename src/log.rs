@@ -1,14 +1,16 @@
 //! The log: one line on stderr for one event, `[waiaas-mcp:session] level=info event=renewal.succeeded …`.
 //!
 //! Used by every module that does something. The only file that writes to stderr. What may be logged is
-//! decided by type: a value must be [`Loggable`], and tokens, passwords and bodies are not. Refuses to know
-//! what the events mean.
+//! decided by type: a value must be [`Loggable`], and tokens, passwords and bodies are not. Somebody may read along
+//! ([`read_along`]), and gets the same events in pieces. Refuses to know what the events mean.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::time::Timestamp;
 
@@ -55,28 +57,69 @@ pub const FOREIGN_CHARS_MAX: usize = 120;
 /// The threshold. One for the process, set once at start from `WAIAAS_MCP_LOG`.
 static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
+/// One event, as somebody who reads along gets it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// Who speaks.
+    pub area: Area,
+    /// How urgent it is.
+    pub level: Level,
+    /// What happened.
+    pub name: &'static str,
+    /// The fields as they stand in the line, without quotes.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+type Reader = Box<dyn Fn(Event) + Send>;
+
+/// Who reads along. One for the process, like the threshold.
+static READER: Mutex<Option<Reader>> = Mutex::new(None);
+
+/// How many levels the reader wants, counted from the most urgent one.
+static LEVELS_READ: AtomicU8 = AtomicU8::new(0);
+
 /// Shows events of this level and the more urgent ones from now on.
 pub fn set_threshold(level: Level) {
     THRESHOLD.store(level as u8, Ordering::Relaxed);
 }
 
+/// Hands events to `reader` too, once [`set_reading`] says which. It must neither wait nor log.
+pub fn read_along(reader: impl Fn(Event) + Send + 'static) {
+    *READER.lock() = Some(Box::new(reader));
+}
+
+/// Which events the reader gets: those of this level and the more urgent ones, whatever is shown; or none.
+pub fn set_reading(level: Option<Level>) {
+    LEVELS_READ.store(level.map_or(0, |level| level as u8 + 1), Ordering::Relaxed);
+}
+
 /// Writes one event, if its level is shown. A closed or full stderr is ignored: the log must never be a reason
 /// to stop serving.
 pub fn event(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &dyn Loggable)]) {
-    if level as u8 > THRESHOLD.load(Ordering::Relaxed) {
-        return;
+    if level as u8 <= THRESHOLD.load(Ordering::Relaxed) {
+        let line = line(area, level, name, fields);
+        // One write for the whole line, so that lines of several threads or processes do not mix.
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
-    let line = line(area, level, name, fields);
-    // One write for the whole line, so that lines of several threads or processes do not mix.
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    if (level as u8) < LEVELS_READ.load(Ordering::Relaxed)
+        && let Some(reader) = &*READER.lock()
+    {
+        let fields = fields.iter().map(|(key, value)| (*key, text_of(*value))).collect();
+        reader(Event { area, level, name, fields });
+    }
+}
+
+fn text_of(value: &dyn Loggable) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail; a failing value is shown as far as it came.
+    let _ = value.write(&mut text);
+    text
 }
 
 fn line(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &dyn Loggable)]) -> String {
-    let mut line = format!("{} level={} event={name}", area.prefix(), level.name());
+    let mut line = format!("[{}] level={} event={name}", area.name(), level.name());
     for (key, value) in fields {
-        let mut text = String::new();
-        // Writing to a String cannot fail; a failing value is shown as far as it came.
-        let _ = value.write(&mut text);
+        let text = text_of(*value);
         let quoted = text.is_empty() || text.contains([' ', '"', '=']);
         let _ = if quoted { write!(line, " {key}={text:?}") } else { write!(line, " {key}={text}") };
     }
@@ -85,11 +128,12 @@ fn line(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &
 }
 
 impl Area {
-    fn prefix(self) -> &'static str {
+    /// The name in front of each line.
+    pub fn name(self) -> &'static str {
         match self {
-            Area::Server => "[waiaas-mcp]",
-            Area::Session => "[waiaas-mcp:session]",
-            Area::Api => "[waiaas-mcp:api]",
+            Area::Server => "waiaas-mcp",
+            Area::Session => "waiaas-mcp:session",
+            Area::Api => "waiaas-mcp:api",
         }
     }
 }
@@ -178,6 +222,31 @@ mod tests {
             "[waiaas-mcp:session] level=info event=renewal.scheduled at=2026-11-22T06:54:09Z in=1.5s \
              why=\"the token is young\" none=none\n"
         );
+    }
+
+    #[test]
+    fn somebody_who_reads_along_gets_what_was_asked_for_whatever_is_shown() {
+        /// Of this test alone, among all that other tests of this process log meanwhile.
+        const NAME: &str = "test.read_along";
+        let (sender, receiver) = std::sync::mpsc::channel();
+        read_along(move |event| {
+            let _ = sender.send(event);
+        });
+        let log = |level| event(Area::Api, level, NAME, &[("why", &"a b"), ("none", &None::<u64>)]);
+        let read = || receiver.try_iter().filter(|event| event.name == NAME).collect::<Vec<_>>();
+        log(Level::Error);
+        assert!(read().is_empty(), "nobody has asked");
+        set_reading(Some(Level::Debug));
+        log(Level::Debug);
+        let fields = vec![("why", "a b".to_owned()), ("none", "none".to_owned())];
+        assert_eq!(read(), [Event { area: Area::Api, level: Level::Debug, name: NAME, fields }]);
+        set_reading(Some(Level::Warn));
+        log(Level::Info);
+        log(Level::Error);
+        assert_eq!(read().len(), 1);
+        set_reading(None);
+        log(Level::Error);
+        assert!(read().is_empty());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Used by the server. Reading order: bytes become lines ([`framing`], [`stdio`]), lines become messages
 //! ([`message`]), each request is of an era ([`era`], [`lifecycle`]), and answers are shaped for it ([`types`]).
-//! [`in_flight`] and [`subscriptions`] are bookkeeping. Refuses to know of wallets, HTTP and tokens: the engine
+//! [`in_flight`], [`progress`], [`subscriptions`] and
+//! [`logging`] are bookkeeping. Refuses to know of wallets, HTTP and tokens: the engine
 //! would serve any other set of tools as well.
 
 pub mod error;
@@ -17,6 +18,8 @@ pub mod lifecycle;
 pub mod types;
 
 pub mod in_flight;
+pub mod logging;
+pub mod progress;
 pub mod subscriptions;
 
 /// A revision with the `initialize` handshake, oldest first.

@@ -1,52 +1,52 @@
-//! The server: joins the protocol, the wallet and the session.
+//! The server: the engine that speaks the protocol, and the service of a wallet that it serves.
 //!
 //! Used by the command line, through [`run`]. One thread, the caller's, owns all state; everything that can wake it is
-//! a variant of `Event`. What may wait for the daemon runs on the [`call_pool`] and comes back as an event, so every
-//! answer is sent from here. Refuses to know where bytes come from, what a token is, and how requests travel.
+//! a variant of `Event`. What may wait for somebody runs on the [`call_pool`] and comes back as an event, so every
+//! answer is sent from here. The engine knows a [`Service`] and no wallet: [`serve`] would serve any other. Refuses to
+//! know where bytes come from.
 //!
-//! Reading order: this file, [`dispatch`], [`handlers`], [`call`], [`render`].
+//! Reading order: this file, [`service`], `dispatch`, `handlers`; then [`wallet_service`], [`call`], [`render`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, never};
-
-use crate::json::Object;
-use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::era::{self, Era};
 use crate::mcp::error::{ErrorCode, ErrorObject};
 use crate::mcp::in_flight::InFlight;
 use crate::mcp::lifecycle::Lifecycle;
+use crate::mcp::logging::{LogListeners, LoggingLevel, log_message};
 use crate::mcp::message::{Incoming, Malformed, Message, Outgoing, Request, RequestId};
+use crate::mcp::progress::ProgressReports;
 use crate::mcp::stdio::{Connection, Heard};
 use crate::mcp::subscriptions::Subscriptions;
-use crate::mcp::types::{CallToolResult, Implementation};
-use crate::session::shared::Change;
+use crate::mcp::types::listen_result;
 use crate::time::{Clock as _, SystemClock};
-use crate::wallet::actions::OddEntry;
 
-mod action_watch;
 mod dispatch;
-mod handlers;
-mod listing;
+mod pending;
+mod waiting;
 
 pub mod batches;
-pub mod call;
 pub mod call_pool;
+pub mod handlers;
+pub mod service;
+
+mod action_watch;
+pub mod call;
 pub mod composed;
 pub mod own_wallet;
 pub mod render;
 pub mod resources;
 pub mod toolbox;
+pub mod wallet_service;
 
-use action_watch::{ActionWatch, Looked};
 use batches::{BatchId, Batches};
-use call::{Cancelled, Daemon};
-use call_pool::{CallPool, Finished};
-use handlers::{Form, Later, Reply};
-use listing::Listing;
-use toolbox::{ToolChoice, Toolbox};
+use call_pool::{CallPool, Report};
+use pending::Pending;
+use service::{News, Reply, Service};
+use waiting::{Waiter, Waiting};
+use wallet_service::WalletService;
+pub use wallet_service::{ConfigProblem, Settings};
 
 /// How long calls in flight may go on once stdin has ended or the program was told to stop.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
@@ -57,27 +57,6 @@ const FIRST_MESSAGE_WAIT: Duration = Duration::from_millis(20);
 
 /// Longest wait for an event while there is no deadline. Nothing depends on it: it only has to be some time.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(3600);
-
-/// What a server is made of.
-pub struct Settings {
-    /// `serverInfo.name`.
-    pub name: String,
-    /// Put before each tool's description.
-    pub wallet_name: Option<String>,
-    /// Which tools are shown.
-    pub tools: ToolChoice,
-    /// Where calls go. A wrong configuration does not keep the server from starting: each call explains it.
-    pub daemon: Result<Daemon, ConfigProblem>,
-}
-
-/// Why no call can be served.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ConfigProblem {
-    /// What is wrong, naming its source.
-    pub message: String,
-    /// What to do about it.
-    pub hint: String,
-}
 
 /// Why [`run`] returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,24 +75,20 @@ enum Event {
     Incoming(Incoming),
     /// The client will say no more.
     InputEnded,
-    /// A call is over.
-    CallFinished(Finished),
-    /// The session's state or token changed.
-    SessionChanged(Change),
-    /// The daemon's actions were looked for.
-    Looked(Looked),
-    /// It is time for something about the list of tools.
-    ListingDue,
+    /// A call said something, or is over.
+    Reported(Report),
+    /// The service has something to tell.
+    News(News),
+    /// It is time for something.
+    Due,
     /// The program shall end.
     StopRequested,
-    /// Calls had their time.
-    DrainTimeOver,
 }
 
 /// All state of a connection.
 struct Server {
     connection: Connection,
-    session_changes: Receiver<Change>,
+    service: Box<dyn Service>,
     clock: SystemClock,
     /// Until when calls in flight are waited for, on the monotonic clock; `None` while the client is there.
     drain_until: Option<Duration>,
@@ -121,40 +96,40 @@ struct Server {
     /// Nothing more can be said.
     closed: bool,
 
-    implementation: Arc<Implementation>,
-    daemon: Result<Arc<Daemon>, ConfigProblem>,
-    toolbox: Toolbox,
-    /// `None`: no actions are wanted, or nobody can be asked.
-    actions: Option<ActionWatch>,
-    listing: Listing,
-
     lifecycle: Lifecycle,
     subscriptions: Subscriptions,
+    log_listeners: LogListeners,
     in_flight: InFlight<Pending>,
+    progress: ProgressReports,
+    waiting: Waiting,
     batches: Batches,
     calls: CallPool,
+    /// The next report of a call, when there is news to be told first.
+    report: Option<Report>,
 }
 
-/// What is known of a request that is being worked on.
-struct Pending {
-    form: Form,
-    repeatable: bool,
-    cancelled: Cancelled,
-    batch: Option<BatchId>,
-}
-
-/// Serves `connection` until its input ends or the program is asked to stop. Calls in flight get two more seconds; a
-/// renewal in flight is the caller's to wait for.
+/// Serves a wallet on `connection` until its input ends or the program is asked to stop. Calls in flight get two more
+/// seconds; a renewal in flight is the caller's to wait for.
 ///
 /// `begin` starts whatever else is to run. It is called once, after the first message, which is usually there already
 /// and which a client is waiting for.
 pub fn run(connection: Connection, settings: Settings, begin: impl FnOnce(&mut Connection)) -> ServerEnd {
-    let mut server = Server::new(connection, settings);
+    let service = WalletService::new(settings, &connection.waker());
+    serve(connection, Box::new(service), begin)
+}
+
+/// The same for any service.
+pub fn serve(
+    connection: Connection,
+    service: Box<dyn Service>,
+    begin: impl FnOnce(&mut Connection),
+) -> ServerEnd {
+    let mut server = Server::new(connection, service);
     if let Some(event) = server.hear(FIRST_MESSAGE_WAIT) {
         server.handle_event(event);
     }
     begin(&mut server.connection);
-    server.begin_to_watch();
+    server.service.begin();
     while !server.is_done() {
         let event = server.next_event();
         server.handle_event(event);
@@ -163,69 +138,57 @@ pub fn run(connection: Connection, settings: Settings, begin: impl FnOnce(&mut C
 }
 
 impl Server {
-    fn new(connection: Connection, settings: Settings) -> Server {
-        let toolbox = Toolbox::new(settings.tools, settings.wallet_name.as_deref());
-        let daemon = settings.daemon.map(Arc::new);
-        let watched = daemon.as_ref().ok().filter(|_| toolbox.wants_actions());
-        let actions = watched.map(|daemon| ActionWatch::new(Arc::clone(daemon), connection.waker()));
-        let implementation = Implementation {
-            name: settings.name,
-            title: settings.wallet_name.map(|name| format!("WAIaaS wallet {name}")),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
+    fn new(connection: Connection, service: Box<dyn Service>) -> Server {
         Server {
-            session_changes: daemon.as_ref().map_or_else(
-                |_| never(),
-                |daemon| {
-                    let waker = connection.waker();
-                    daemon.session.changes(move || waker.wake())
-                },
-            ),
+            service,
             clock: SystemClock::start(),
             drain_until: None,
             end: None,
             closed: false,
-            implementation: Arc::new(implementation),
-            daemon,
-            toolbox,
-            actions,
-            listing: Listing::default(),
             lifecycle: Lifecycle::default(),
             subscriptions: Subscriptions::default(),
+            log_listeners: LogListeners::default(),
             in_flight: InFlight::new(),
+            progress: ProgressReports::default(),
+            waiting: Waiting::default(),
             batches: Batches::default(),
             calls: CallPool::new(connection.waker()),
+            report: None,
             connection,
         }
     }
 
     fn is_done(&self) -> bool {
-        self.closed || (self.end.is_some() && self.in_flight.is_empty() && self.no_list_waits())
+        self.closed || (self.end.is_some() && self.in_flight.is_empty() && self.waiting.is_empty())
     }
 
     /// Waits for the next thing to happen. Whoever puts something into a queue wakes the connection afterwards.
     fn next_event(&mut self) -> Event {
         loop {
-            if let Ok(finished) = self.calls.finished().try_recv() {
-                return Event::CallFinished(finished);
+            self.report = self.report.take().or_else(|| self.calls.reports().try_recv().ok());
+            let now = self.clock.now().mono;
+            let is_heard = self.lifecycle.takes_notifications() || self.subscriptions.has_streams();
+            if let Some(news) = self.service.news(now, is_heard) {
+                return Event::News(news);
             }
-            if let Ok(change) = self.session_changes.try_recv() {
-                return Event::SessionChanged(change);
+            // After the news, so that what a call has logged is told before its result.
+            if let Some(report) = self.report.take() {
+                return Event::Reported(report);
             }
-            if let Some(looked) = self.actions.as_ref().and_then(|watch| watch.looked().try_recv().ok()) {
-                return Event::Looked(looked);
+            let due_in = self.due_in(now).unwrap_or(IDLE_TIME_MAX);
+            if due_in.is_zero() {
+                return Event::Due;
             }
-            let listing_time_left = self.listing_time_left().unwrap_or(IDLE_TIME_MAX);
-            if let Some(event) = self.hear(self.time_left(IDLE_TIME_MAX).min(listing_time_left)) {
+            if let Some(event) = self.hear(due_in.min(self.service.time_left(now).unwrap_or(IDLE_TIME_MAX))) {
                 return event;
             }
-            if self.listing_time_left().is_some_and(|left| left.is_zero()) {
-                return Event::ListingDue;
-            }
-            if self.time_left(IDLE_TIME_MAX).is_zero() {
-                return Event::DrainTimeOver;
-            }
         }
+    }
+
+    /// How long until it is time for something.
+    fn due_in(&self, now: Duration) -> Option<Duration> {
+        let drain = self.drain_until.map(|until| until.saturating_sub(now));
+        [drain, self.progress.time_left(now), self.waiting.time_left(now)].into_iter().flatten().min()
     }
 
     /// Waits for the client or for a waker.
@@ -238,28 +201,19 @@ impl Server {
         }
     }
 
-    /// What is left of the time to drain; without a client that has left, `otherwise`.
-    fn time_left(&self, otherwise: Duration) -> Duration {
-        self.drain_until.map_or(otherwise, |until| until.saturating_sub(self.clock.now().mono))
-    }
-
     fn handle_event(&mut self, event: Event) {
         match event {
             Event::Incoming(incoming) => self.handle_incoming(incoming),
             Event::InputEnded => self.begin_to_end(ServerEnd::InputEnded),
             Event::StopRequested => self.begin_to_end(ServerEnd::Stopped),
-            Event::CallFinished(finished) => self.handle_finished(finished),
-            Event::SessionChanged(change) => self.handle_session_change(change),
-            Event::Looked(looked) => self.handle_looked(looked),
-            Event::ListingDue => self.keep_list_current(),
-            Event::DrainTimeOver => self.give_up_calls(),
+            Event::Reported(report) => self.handle_report(report),
+            Event::News(news) => self.handle_news(&news),
+            Event::Due => self.do_what_is_due(),
         }
     }
 
     fn handle_incoming(&mut self, incoming: Incoming) {
-        if let Some(watch) = &mut self.actions {
-            watch.used(self.clock.now().mono);
-        }
+        self.service.heard(self.clock.now().mono);
         match incoming {
             Incoming::Single(message) => self.handle_message(message, None),
             Incoming::Batch(messages) => self.handle_batch(messages),
@@ -279,7 +233,10 @@ impl Server {
                 dispatch::notification(self, &notification);
                 self.settle(batch, None);
             }
-            Ok(Message::Response) => self.settle(batch, None),
+            Ok(Message::Response(response)) => {
+                self.service.answered(response);
+                self.settle(batch, None);
+            }
             Err(Malformed { id, error }) => self.settle(batch, Some(Outgoing::error(id.as_ref(), &error))),
         }
     }
@@ -297,83 +254,111 @@ impl Server {
     }
 
     fn handle_request(&mut self, request: Request, batch: Option<BatchId>) {
-        let reply = if batch.is_some() && request.method == "initialize" {
+        if batch.is_some() && request.method == "initialize" {
             let message = "Invalid request: initialize must not be part of a batch";
-            Err(ErrorObject::new(ErrorCode::InvalidRequest, message))
-        } else {
-            era::of(&request, self.lifecycle.version()).and_then(|era| self.dispatch(era, &request))
-        };
-        match reply {
-            Ok(Reply::Now(result)) => self.settle(batch, Some(Outgoing::result(&request.id, &result))),
-            Ok(Reply::Later(later)) => self.begin_call(request.id, later, batch),
-            Ok(Reply::List(era)) => self.let_list_wait(request.id, era, batch),
-            Err(error) => self.settle(batch, Some(Outgoing::error(Some(&request.id), &error))),
+            return self.refuse(&request.id, batch, &ErrorObject::new(ErrorCode::InvalidRequest, message));
+        }
+        match era::of(&request, self.lifecycle.version()) {
+            Ok(Era::Stateless) if request.method == "subscriptions/listen" => {
+                self.open_stream(&request, batch)
+            }
+            Ok(era) => self.serve_request(request, era, batch),
+            Err(error) => self.refuse(&request.id, batch, &error),
         }
     }
 
+    /// A stream's request is answered when the stream ends; a batch does not wait for that.
+    fn open_stream(&mut self, request: &Request, batch: Option<BatchId>) {
+        match self.listen(request) {
+            Ok(acknowledgement) => {
+                self.send(acknowledgement);
+                self.settle(batch, None);
+            }
+            Err(error) => self.refuse(&request.id, batch, &error),
+        }
+    }
+
+    fn serve_request(&mut self, request: Request, era: Era, batch: Option<BatchId>) {
+        let may_wait = self.waiting.has_room() && self.end.is_none();
+        let reply = self.dispatch(&request, era, may_wait);
+        self.answer(request, era, batch, reply);
+    }
+
+    fn answer(
+        &mut self,
+        request: Request,
+        era: Era,
+        batch: Option<BatchId>,
+        reply: Result<Reply, ErrorObject>,
+    ) {
+        match reply {
+            Ok(Reply::Now(result)) => self.settle(batch, Some(Outgoing::result(&request.id, &result))),
+            Ok(Reply::Later(later)) => self.begin_call(request, era, later, batch),
+            Ok(Reply::Wait(time_max)) => {
+                let until = self.clock.now().mono.saturating_add(time_max);
+                self.waiting.push(Waiter { request, era, batch, until });
+            }
+            Err(error) => self.refuse(&request.id, batch, &error),
+        }
+    }
+
+    fn refuse(&mut self, id: &RequestId, batch: Option<BatchId>, error: &ErrorObject) {
+        self.settle(batch, Some(Outgoing::error(Some(id), error)));
+    }
+
     /// A panic in a handler is that request's end, and nobody else's.
-    fn dispatch(&mut self, era: Era, request: &Request) -> Result<Reply, ErrorObject> {
-        catch_unwind(AssertUnwindSafe(|| dispatch::request(self, era, request))).unwrap_or_else(|_| {
+    fn dispatch(&mut self, request: &Request, era: Era, may_wait: bool) -> Result<Reply, ErrorObject> {
+        let log_level = self.log_level(request, era)?;
+        let dispatch = || dispatch::request(self, request, era, log_level, may_wait);
+        catch_unwind(AssertUnwindSafe(dispatch)).unwrap_or_else(|_| {
             Err(ErrorObject::new(ErrorCode::InternalError, "Internal error of waiaas-mcp, see its log"))
         })
     }
 
-    fn begin_call(&mut self, id: RequestId, later: Later, batch: Option<BatchId>) {
-        let Later { form, repeatable, work } = later;
-        let cancelled = Cancelled::default();
-        let pending = Pending { form: form.clone(), repeatable, cancelled: cancelled.clone(), batch };
-        let ticket = self.in_flight.register(id, pending);
-        let whole = Box::new(move |cancelled: &Cancelled| form.result(&work(cancelled)));
-        if self.calls.submit(ticket, cancelled, whole).is_err()
-            && let Some((id, pending)) = self.in_flight.complete(ticket)
-        {
-            let busy = render::own_error(
-                "TOO_MANY_CALLS",
-                "Too many calls are waiting; this one was not sent to the daemon",
-                true,
-                Some("Wait for some answers, then try again"),
-            );
-            self.settle(batch, Some(Outgoing::result(&id, &pending.form.result(&busy))));
+    /// The least severe log message that may be sent because of a request: what it asks for itself without a
+    /// handshake, and what the connection asked for with one.
+    fn log_level(&self, request: &Request, era: Era) -> Result<Option<LoggingLevel>, ErrorObject> {
+        match era {
+            Era::Stateless => LoggingLevel::of_request(&request.params),
+            Era::Handshake(_) => Ok(self.log_listeners.connection()),
         }
     }
 
-    fn handle_finished(&mut self, finished: Finished) {
-        self.calls.forget();
-        let Some((id, pending)) = self.in_flight.complete(finished.ticket) else { return };
-        let result = finished.result.unwrap_or_else(|| {
-            let lost = render::lost("an internal error of waiaas-mcp, see its log", pending.repeatable);
-            pending.form.result(&lost)
-        });
-        self.settle(pending.batch, Some(Outgoing::result(&id, &result)));
-    }
-
-    /// The client does not want to hear of this request any more.
-    fn drop_cancelled(&mut self, id: &RequestId) {
-        for pending in self.in_flight.cancel(id) {
-            pending.cancelled.cancel();
-            self.settle(pending.batch, None);
-        }
-        self.drop_waiting_list(id);
-    }
-
-    /// From now on the daemon's actions are kept up with.
-    fn begin_to_watch(&mut self) {
-        if let Some(watch) = &mut self.actions {
-            watch.look();
+    fn handle_news(&mut self, news: &News) {
+        match news {
+            News::Settled => self.ask_again(None),
+            News::Changed(change) => {
+                let to_connection = self.lifecycle.takes_notifications();
+                for notification in self.subscriptions.notifications(change, to_connection) {
+                    self.send(notification);
+                }
+            }
+            News::Logged { level, logger, data } => {
+                if self.log_listeners.want(*level) {
+                    self.send(log_message(*level, logger, data));
+                }
+            }
         }
     }
 
-    fn handle_session_change(&mut self, change: Change) {
-        if change.session_changed {
-            self.look_again();
+    fn do_what_is_due(&mut self) {
+        let now = self.clock.now().mono;
+        while let Some(notification) = self.progress.next(now) {
+            self.send(notification);
         }
-        if !self.lifecycle.takes_notifications() {
-            return;
+        self.ask_again(Some(now));
+        if self.drain_until.is_some_and(|until| until <= now) {
+            self.give_up_calls();
         }
-        for uri in [resources::SESSION_STATUS, resources::SYSTEM_STATUS] {
-            if self.subscriptions.contains(uri) {
-                let params = Object::new().string("uri", uri).finish();
-                self.send(Outgoing::notification("notifications/resources/updated", Some(&params)));
+    }
+
+    /// Asks the service again for what had to wait: for everything, which may go on waiting; or for what is due by
+    /// `now`, which may not.
+    fn ask_again(&mut self, now: Option<Duration>) {
+        for waiter in self.waiting.take(now) {
+            match self.dispatch(&waiter.request, waiter.era, now.is_none()) {
+                Ok(Reply::Wait(_)) if now.is_none() => self.waiting.push(waiter),
+                reply => self.answer(waiter.request, waiter.era, waiter.batch, reply),
             }
         }
     }
@@ -385,17 +370,11 @@ impl Server {
         }
         self.end = Some(end);
         self.connection.end_input();
-        self.session_changes = never();
-    }
-
-    /// Whatever is still in flight is answered with what is known of it, which is nothing.
-    fn give_up_calls(&mut self) {
-        for (id, pending) in self.in_flight.take_all() {
-            pending.cancelled.cancel();
-            let lost = render::lost("waiaas-mcp was told to end before the answer came", pending.repeatable);
-            self.settle(pending.batch, Some(Outgoing::result(&id, &pending.form.result(&lost))));
+        self.service.end();
+        for id in self.subscriptions.end() {
+            let result = listen_result(&id, &self.service.about().implementation);
+            self.send(Outgoing::result(&id, &result));
         }
-        self.answer_waiting_lists();
     }
 
     /// A message has its answer, or will have none.
@@ -414,24 +393,5 @@ impl Server {
         if !self.closed {
             self.closed = !self.connection.send(&message);
         }
-    }
-}
-
-impl ConfigProblem {
-    /// What every call is answered with.
-    fn to_result(&self) -> CallToolResult {
-        render::own_error("CONFIGURATION_ERROR", &self.message, false, Some(&self.hint))
-    }
-}
-
-/// Providers and actions that are left out are told once for each list.
-fn log_odd_actions(odd: &[OddEntry]) {
-    for OddEntry { name, why } in odd {
-        log::event(
-            Area::Server,
-            Level::Warn,
-            "action.left_out",
-            &[("name", &Foreign(&name.chars().take(80).collect::<String>())), ("why", why)],
-        );
     }
 }

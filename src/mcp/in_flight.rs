@@ -39,8 +39,14 @@ impl<T> InFlight<T> {
     }
 
     /// The client wants no answer any more. What was registered under this id, for the owner to stop.
-    pub fn cancel(&mut self, id: &RequestId) -> Vec<T> {
-        self.entries.extract_if(|_, (registered, _)| registered == id).map(|(_, (_, work))| work).collect()
+    pub fn cancel(&mut self, id: &RequestId) -> Vec<(Ticket, T)> {
+        let cancelled = self.entries.extract_if(|_, (registered, _)| registered == id);
+        cancelled.map(|(ticket, (_, work))| (ticket, work)).collect()
+    }
+
+    /// Whether it is still being worked on, and wanted.
+    pub fn contains(&self, ticket: Ticket) -> bool {
+        self.entries.contains_key(&ticket)
     }
 
     /// Everything still in the table, oldest first; the table is empty afterwards.
@@ -85,7 +91,9 @@ mod tests {
         let mut in_flight = InFlight::new();
         let first = in_flight.register(id("1"), 'a');
         let second = in_flight.register(id("\"1\""), 'b');
-        assert_eq!(in_flight.cancel(&id("1")), ['a']);
+        assert!(in_flight.contains(first));
+        assert_eq!(in_flight.cancel(&id("1")), [(first, 'a')]);
+        assert!(!in_flight.contains(first) && in_flight.contains(second));
         assert_eq!(in_flight.cancel(&id("1")), []);
         assert_eq!(in_flight.cancel(&id("2")), []);
         assert_eq!(in_flight.complete(first), None);

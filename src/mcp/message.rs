@@ -29,8 +29,8 @@ pub enum Message {
     Request(Request),
     /// Wants none, whatever it says.
     Notification(Notification),
-    /// An answer. The server asks nothing of its client, so it is a stray one.
-    Response,
+    /// An answer to something that the client was asked, or a stray one.
+    Response(Response),
 }
 
 /// A call of `method` that wants an answer under `id`.
@@ -48,6 +48,15 @@ pub struct Request {
 pub struct Notification {
     pub method: String,
     pub params: Params,
+}
+
+/// An answer of the client.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the names are JSON-RPC's")]
+pub struct Response {
+    pub id: Option<RequestId>,
+    /// `None`: it is an error.
+    pub result: Option<Box<RawValue>>,
 }
 
 /// The id of a request: a string or an integer of any size, kept as the text it came in.
@@ -125,7 +134,7 @@ fn parse_one(text: &str) -> Result<Message, Malformed> {
     }
     let Some(method) = method else {
         if result.is_some() || error.is_some() {
-            return Ok(Message::Response);
+            return Ok(Message::Response(Response { id: known_id, result: result.map(ToOwned::to_owned) }));
         }
         return Err(Malformed::invalid(known_id, "Invalid request: the member method is missing"));
     };
@@ -148,12 +157,16 @@ fn parse_one(text: &str) -> Result<Message, Malformed> {
     }
 }
 
+/// Whether the value may name something: a string or an integer.
+pub fn is_id(value: &RawValue) -> bool {
+    let text = value.get();
+    text.starts_with('"') || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
 impl RequestId {
     /// The id, if it is one: a string or an integer. `null`, fractions and exponents are not.
     pub fn parse(value: &RawValue) -> Option<RequestId> {
-        let text = value.get();
-        let is_integer = || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        (text.starts_with('"') || is_integer()).then(|| RequestId(text.into()))
+        is_id(value).then(|| RequestId(value.get().into()))
     }
 
     /// The text it came in.
@@ -241,6 +254,13 @@ impl Outgoing {
         Outgoing(object.raw("error", &error.to_json()).finish())
     }
 
+    /// A request to the client: `id` and `params` are JSON text.
+    pub fn request(id: &str, method: &str, params: &str) -> Outgoing {
+        let mut object = Object::new();
+        object.string("jsonrpc", "2.0").raw("id", id).string("method", method).raw("params", params);
+        Outgoing(object.finish())
+    }
+
     /// A notification: `params` is the JSON text of an object.
     pub fn notification(method: &str, params: Option<&str>) -> Outgoing {
         let mut object = Object::new();
@@ -282,7 +302,7 @@ mod tests {
         match message {
             Ok(Message::Request(request)) => format!("request {} {}", request.id.as_json(), request.method),
             Ok(Message::Notification(notification)) => format!("notification {}", notification.method),
-            Ok(Message::Response) => "response".to_owned(),
+            Ok(Message::Response(_)) => "response".to_owned(),
             Err(Malformed { id, error }) => {
                 format!("error {} {}", id.as_ref().map_or("-", RequestId::as_json), error.code.number())
             }

@@ -5,8 +5,13 @@
 use std::borrow::Cow;
 
 use super::era::Era;
+use super::message::RequestId;
+use super::subscriptions::SUBSCRIPTION_ID;
 use super::{HandshakeVersion, SUPPORTED_VERSIONS};
 use crate::json::{self, Object};
+
+/// The member of `_meta` that says who answers.
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// Since this revision tools have annotations.
 const ANNOTATIONS_SINCE: Era = Era::Handshake(HandshakeVersion::V2025_03_26);
@@ -29,8 +34,14 @@ pub struct ServerCapabilities {
     pub tools_list_changed: bool,
     /// The resources may change while the connection lasts.
     pub resources_list_changed: bool,
-    /// `resources/subscribe` is served.
+    /// Clients can hear of changes of single resources.
     pub resources_subscribe: bool,
+    /// There are prompts; whether they may change.
+    pub prompts: Option<bool>,
+    /// `completion/complete` is served.
+    pub completions: bool,
+    /// `logging/setLevel` is served, and messages are sent.
+    pub logging: bool,
 }
 
 /// A tool as listed.
@@ -109,7 +120,7 @@ pub fn result(era: Era, server: &Implementation, cache: Cache) -> Object {
     let mut object = Object::new();
     if era == Era::Stateless {
         let server = server.to_json(era);
-        let meta = Object::new().raw("io.modelcontextprotocol/serverInfo", &server).finish();
+        let meta = Object::new().raw(SERVER_INFO, &server).finish();
         object.string("resultType", "complete").raw("_meta", &meta);
         if let Cache::Millis(millis) = cache {
             object.integer("ttlMs", millis.into()).string("cacheScope", "private");
@@ -128,11 +139,30 @@ pub fn initialize_result(
     let era = Era::Handshake(version);
     Object::new()
         .string("protocolVersion", version.name())
-        .raw("capabilities", &capabilities.to_json())
+        .raw("capabilities", &capabilities.to_json(era))
         .raw("serverInfo", &server.to_json(era))
         .string("instructions", instructions)
         .finish()
 }
+
+/// The last result of `subscriptions/listen`, which exists without a handshake only.
+pub fn listen_result(id: &RequestId, server: &Implementation) -> String {
+    let mut meta = Object::new();
+    meta.raw(SUBSCRIPTION_ID, id.as_json()).raw(SERVER_INFO, &server.to_json(Era::Stateless));
+    Object::new().string("resultType", "complete").raw("_meta", &meta.finish()).finish()
+}
+
+/// The result of `completion/complete` with all values there are; the caller keeps to [`COMPLETIONS_MAX`].
+pub fn completion_result(era: Era, server: &Implementation, values: &[&str]) -> String {
+    let total = i64::try_from(values.len()).unwrap_or(i64::MAX);
+    let mut completion = Object::new();
+    completion.raw("values", &json::array_of_strings(values.iter().copied()));
+    completion.integer("total", total).bool("hasMore", false);
+    result(era, server, Cache::Uncacheable).raw("completion", &completion.finish()).finish()
+}
+
+/// Most values of one completion, by the schema.
+pub const COMPLETIONS_MAX: usize = 100;
 
 /// The result of `server/discover`, in which the cache time is the only thing that a caller decides.
 pub fn discover_result(
@@ -145,7 +175,7 @@ pub fn discover_result(
     let mut result = result(era, server, cache);
     result
         .raw("supportedVersions", &json::array_of_strings(SUPPORTED_VERSIONS))
-        .raw("capabilities", &capabilities.to_json())
+        .raw("capabilities", &capabilities.to_json(era))
         .string("instructions", instructions);
     result.finish()
 }
@@ -163,8 +193,8 @@ impl Implementation {
 }
 
 impl ServerCapabilities {
-    /// The same in every era.
-    pub fn to_json(self) -> String {
+    /// In the shape of `era`. Without a handshake logging is asked for by each request, and is not declared.
+    pub fn to_json(self, era: Era) -> String {
         let flag = |object: &mut Object, name, declared| {
             if declared {
                 object.bool(name, true);
@@ -174,7 +204,21 @@ impl ServerCapabilities {
         flag(&mut tools, "listChanged", self.tools_list_changed);
         flag(&mut resources, "subscribe", self.resources_subscribe);
         flag(&mut resources, "listChanged", self.resources_list_changed);
-        Object::new().raw("tools", &tools.finish()).raw("resources", &resources.finish()).finish()
+        let mut object = Object::new();
+        object.raw("tools", &tools.finish()).raw("resources", &resources.finish());
+        if let Some(list_changed) = self.prompts {
+            let mut prompts = Object::new();
+            flag(&mut prompts, "listChanged", list_changed);
+            object.raw("prompts", &prompts.finish());
+        }
+        for (name, declared) in
+            [("completions", self.completions), ("logging", self.logging && era != Era::Stateless)]
+        {
+            if declared {
+                object.raw(name, "{}");
+            }
+        }
+        object.finish()
     }
 }
 
@@ -330,12 +374,18 @@ mod tests {
     fn initialize_says_who_answers_and_what_is_served() {
         let capabilities = ServerCapabilities {
             tools_list_changed: true,
-            resources_list_changed: false,
             resources_subscribe: true,
+            completions: true,
+            logging: true,
+            ..ServerCapabilities::default()
         };
         assert_eq!(
             initialize_result(V2024_11_05, capabilities, &server(), "i"),
-            r#"{"protocolVersion":"2024-11-05","capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true}},"serverInfo":{"name":"s","version":"1"},"instructions":"i"}"#
+            r#"{"protocolVersion":"2024-11-05","capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true},"completions":{},"logging":{}},"serverInfo":{"name":"s","version":"1"},"instructions":"i"}"#
+        );
+        assert_eq!(
+            ServerCapabilities { prompts: Some(true), ..capabilities }.to_json(Era::Stateless),
+            r#"{"tools":{"listChanged":true},"resources":{"subscribe":true},"prompts":{"listChanged":true},"completions":{}}"#
         );
     }
 

@@ -1,7 +1,7 @@
 //! The threads that calls run on, so that a slow one delays nothing else.
 //!
-//! Used by the server, which owns it and hears of every finished call as one more event. Threads are started when
-//! they are first needed and stay. A panic in a call is that call's end and nobody else's. Refuses to know what a
+//! Used by the server, which owns it and hears of what calls say and of their ends as one more event. Threads are
+//! started when they are first needed and stay. A panic in a call is that call's end and nobody else's. Refuses to know what a
 //! call does.
 
 use std::panic::{self, AssertUnwindSafe};
@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::in_flight::Ticket;
+use crate::mcp::message::Outgoing;
 use crate::mcp::stdio::Waker;
 
 use super::call::Cancelled;
@@ -27,26 +28,61 @@ const CALLS_WAITING_MAX: usize = 2048;
 pub(super) const STACK_BYTES: usize = 256 * 1024;
 
 /// The work of one call: the result of its request, as JSON text.
-pub type Work = Box<dyn FnOnce(&Cancelled) -> String + Send>;
+pub type Work = Box<dyn FnOnce(&Ongoing) -> String + Send>;
 
-/// The pool. Its owner must call [`CallPool::forget`] for each message of [`CallPool::finished`].
+/// The pool. Its owner must call [`CallPool::forget`] for each end that [`CallPool::reports`] tells of.
 pub struct CallPool {
     waiting: Sender<Call>,
     calls: Receiver<Call>,
-    report: Sender<Finished>,
-    finished: Receiver<Finished>,
+    report: Sender<Report>,
+    reports: Receiver<Report>,
     waker: Waker,
     threads: usize,
     /// Submitted and not yet forgotten.
     outstanding: usize,
 }
 
-/// A call that is over.
-pub struct Finished {
+/// What is heard of a call.
+pub struct Report {
     /// Which.
     pub ticket: Ticket,
-    /// Its result; `None` if it panicked, or was cancelled before it began.
-    pub result: Option<String>,
+    /// What.
+    pub told: Told,
+}
+
+/// What a call tells.
+pub enum Told {
+    /// A message that belongs to it and comes before its result.
+    Said(Outgoing),
+    /// It is over. Its result; `None` if it panicked, or was cancelled before it began.
+    Finished(Option<String>),
+}
+
+/// A call as its own work sees it.
+pub struct Ongoing {
+    ticket: Ticket,
+    cancelled: Cancelled,
+    report: Sender<Report>,
+    waker: Waker,
+}
+
+impl Ongoing {
+    /// Whether the client still wants the result.
+    pub fn cancelled(&self) -> &Cancelled {
+        &self.cancelled
+    }
+
+    /// Has a message sent before the result, unless the client wants neither by then.
+    pub fn say(&self, message: Outgoing) {
+        self.tell(Told::Said(message));
+    }
+
+    /// Whether anybody hears it.
+    fn tell(&self, told: Told) -> bool {
+        let is_heard = self.report.send(Report { ticket: self.ticket, told }).is_ok();
+        self.waker.wake();
+        is_heard
+    }
 }
 
 /// There is no room for another call.
@@ -60,12 +96,12 @@ struct Call {
 }
 
 impl CallPool {
-    /// A pool without threads yet. `waker` is used after each message of [`CallPool::finished`].
+    /// A pool without threads yet. `waker` is used after each message of [`CallPool::reports`].
     pub fn new(waker: Waker) -> CallPool {
         // The queues are bounded by `outstanding`.
         let (waiting, calls) = unbounded();
-        let (report, finished) = unbounded();
-        CallPool { waiting, calls, report, finished, waker, threads: 0, outstanding: 0 }
+        let (report, reports) = unbounded();
+        CallPool { waiting, calls, report, reports, waker, threads: 0, outstanding: 0 }
     }
 
     /// Has a call run as soon as a thread is free.
@@ -86,9 +122,9 @@ impl CallPool {
         self.waiting.send(Call { ticket, cancelled, work }).map_err(|_| Full)
     }
 
-    /// Where the ends of calls are heard of.
-    pub fn finished(&self) -> &Receiver<Finished> {
-        &self.finished
+    /// Where calls are heard of.
+    pub fn reports(&self) -> &Receiver<Report> {
+        &self.reports
     }
 
     /// One finished call was heard of.
@@ -110,17 +146,17 @@ impl CallPool {
     }
 }
 
-fn run(calls: &Receiver<Call>, report: &Sender<Finished>, waker: &Waker) {
+fn run(calls: &Receiver<Call>, report: &Sender<Report>, waker: &Waker) {
     while let Ok(Call { ticket, cancelled, work }) = calls.recv() {
-        let result = if cancelled.is_cancelled() {
+        let call = Ongoing { ticket, cancelled, report: report.clone(), waker: waker.clone() };
+        let result = if call.cancelled.is_cancelled() {
             None
         } else {
-            panic::catch_unwind(AssertUnwindSafe(|| work(&cancelled))).ok()
+            panic::catch_unwind(AssertUnwindSafe(|| work(&call))).ok()
         };
-        if report.send(Finished { ticket, result }).is_err() {
+        if !call.tell(Told::Finished(result)) {
             return;
         }
-        waker.wake();
     }
 }
 
@@ -151,6 +187,14 @@ mod tests {
         Connection::over(stream.into(), output.into()).expect("a connection").waker()
     }
 
+    /// The end of the next call.
+    fn end(pool: &CallPool) -> (Ticket, Option<String>) {
+        match pool.reports().recv_timeout(WAIT_MAX).expect("an end") {
+            Report { ticket, told: Told::Finished(result) } => (ticket, result),
+            Report { told: Told::Said(message), .. } => panic!("it said {message:?}"),
+        }
+    }
+
     fn tickets(count: usize) -> Vec<Ticket> {
         let id = serde_json::from_str("1").ok().and_then(RequestId::parse).expect("an id");
         let mut in_flight = InFlight::new();
@@ -168,11 +212,9 @@ mod tests {
         });
         pool.submit(tickets[0], Cancelled::default(), slow).expect("room");
         pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fast".to_owned())).expect("room");
-        let first = pool.finished().recv_timeout(WAIT_MAX).expect("the fast one");
-        assert_eq!((first.ticket, first.result.as_deref()), (tickets[1], Some("fast")));
+        assert_eq!(end(&pool), (tickets[1], Some("fast".to_owned())));
         drop(go);
-        let second = pool.finished().recv_timeout(WAIT_MAX).expect("the slow one");
-        assert_eq!((second.ticket, second.result.as_deref()), (tickets[0], Some("slow")));
+        assert_eq!(end(&pool), (tickets[0], Some("slow".to_owned())));
     }
 
     #[test]
@@ -180,11 +222,25 @@ mod tests {
         let mut pool = CallPool::new(waker());
         let tickets = tickets(2);
         pool.submit(tickets[0], Cancelled::default(), Box::new(|_| panic!("planted"))).expect("room");
-        assert!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.is_none());
+        assert_eq!(end(&pool), (tickets[0], None));
         pool.forget();
         pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fine".to_owned())).expect("room");
         assert_eq!(pool.threads, 1, "the first thread is still there and free");
-        assert_eq!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.as_deref(), Some("fine"));
+        assert_eq!(end(&pool), (tickets[1], Some("fine".to_owned())));
+    }
+
+    #[test]
+    fn what_a_call_says_comes_before_its_end() {
+        let mut pool = CallPool::new(waker());
+        let said: Work = Box::new(|call| {
+            call.say(Outgoing::notification("n", None));
+            "done".to_owned()
+        });
+        let ticket = tickets(1)[0];
+        pool.submit(ticket, Cancelled::default(), said).expect("room");
+        let first = pool.reports().recv_timeout(WAIT_MAX).expect("a report");
+        assert!(matches!(first.told, Told::Said(_)) && first.ticket == ticket);
+        assert_eq!(end(&pool), (ticket, Some("done".to_owned())));
     }
 
     #[test]
@@ -193,7 +249,7 @@ mod tests {
         let cancelled = Cancelled::default();
         cancelled.cancel();
         pool.submit(tickets(1)[0], cancelled, Box::new(|_| panic!("it began"))).expect("room");
-        assert!(pool.finished().recv_timeout(WAIT_MAX).expect("an end").result.is_none());
+        assert_eq!(end(&pool).1, None);
     }
 
     #[test]
@@ -211,7 +267,7 @@ mod tests {
         assert_eq!(pool.threads, CALLS_MAX);
         assert_eq!(pool.submit(tickets(1)[0], Cancelled::default(), Box::new(|_| String::new())), Err(Full));
         drop(go);
-        let ends = std::iter::from_fn(|| pool.finished().recv_timeout(WAIT_MAX).ok());
+        let ends = std::iter::from_fn(|| pool.reports().recv_timeout(WAIT_MAX).ok());
         assert_eq!(ends.take(CALLS_MAX + CALLS_WAITING_MAX).count(), CALLS_MAX + CALLS_WAITING_MAX);
     }
 }

@@ -1,32 +1,36 @@
-//! Which handler serves which method: one line each, in the order of the specification.
+//! Which handler serves which method: one line each. What is not about the conversation itself is the service's.
 //!
-//! Used by the server. What does not stand here is not served and not declared. Refuses to know what a handler does.
+//! Used by the server. What is not declared is not served here either. Refuses to know what a handler does.
 
 use crate::mcp::era::{DISCOVER, Era};
 use crate::mcp::error::ErrorObject;
+use crate::mcp::logging::LoggingLevel;
 use crate::mcp::message::{Notification, Request};
 
 use super::Server;
-use super::handlers::Reply;
+use super::service::{Asked, Reply};
 
 /// Serves a request, or hands back the work that will.
 ///
 /// # Errors
 /// What to answer instead of a result.
-pub(super) fn request(server: &mut Server, era: Era, request: &Request) -> Result<Reply, ErrorObject> {
+pub(super) fn request(
+    server: &mut Server,
+    request: &Request,
+    era: Era,
+    log_level: Option<LoggingLevel>,
+    may_wait: bool,
+) -> Result<Reply, ErrorObject> {
     let params = &request.params;
+    let served = server.service.about().capabilities;
     match request.method.as_str() {
         "initialize" => Ok(server.initialize(params)),
         DISCOVER => Ok(server.discover(era)),
-        "ping" => Ok(server.ping(era)),
-        "resources/list" => server.list_resources(era, params),
-        "resources/templates/list" => server.list_resource_templates(era, params),
-        "resources/read" => server.read_resource(era, params),
-        "resources/subscribe" => server.subscribe(era, params),
-        "resources/unsubscribe" => server.unsubscribe(era, params),
-        "tools/list" => server.list_tools(era, params),
-        "tools/call" => server.call_tool(era, params),
-        unknown => Err(ErrorObject::method_not_found(unknown)),
+        "ping" => Ok(server.empty_result(era)),
+        "logging/setLevel" if served.logging => server.set_log_level(era, params),
+        "resources/subscribe" if served.resources_subscribe => server.subscribe(era, params),
+        "resources/unsubscribe" if served.resources_subscribe => server.unsubscribe(era, params),
+        method => server.service.request(&Asked { method, params, era, log_level, may_wait }),
     }
 }
 

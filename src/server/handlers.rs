@@ -1,202 +1,75 @@
-//! One handler for each method.
+//! The methods that are about the conversation itself: one handler for each.
 //!
-//! Used by `dispatch`. A handler answers at once, or hands back work for the call pool: whatever may wait for the
-//! daemon or the disk. Refuses to know threads, batches and the order of answers.
-
-use std::borrow::Cow;
-use std::sync::Arc;
+//! Used by `dispatch`. Every handler answers at once, from memory. Refuses to know what else is served.
 
 use crate::json::{self, Object, RawValue};
 use crate::mcp::HandshakeVersion;
 use crate::mcp::era::Era;
-use crate::mcp::error::{ErrorCode, ErrorObject, shown};
-use crate::mcp::message::{Params, RequestId};
-use crate::mcp::types::{
-    self, Cache, CallToolResult, Implementation, Resource, ServerCapabilities, discover_result,
-    initialize_result,
-};
+use crate::mcp::error::{ErrorCode, ErrorObject};
+use crate::mcp::logging::LoggingLevel;
+use crate::mcp::message::{Outgoing, Params, Request, RequestId};
+use crate::mcp::subscriptions::{Filter, Full, SUBSCRIPTIONS_MAX};
+use crate::mcp::types::{self, Cache, discover_result, initialize_result};
 
 use super::Server;
-use super::call::Cancelled;
-use super::composed::{Task, is_repeatable};
-use super::resources::{self, SESSION_STATUS};
-use super::toolbox::NoTool;
+use super::service::{Reply, Service, Standing};
 
-/// How long a client without a handshake may keep a list. Such a client is not told of changes.
-const LIST_CACHE: Cache = Cache::Millis(30_000);
-
-/// How long it may keep what the server says of itself: it changes with the program's version only.
+/// How long a client without a handshake may keep what the server says of itself: it changes with the program's
+/// version only.
 const DISCOVER_CACHE: Cache = Cache::Millis(3_600_000);
 
-/// For the model, once per connection. Clients cut it at 2,048 characters.
-const INSTRUCTIONS: &str = "\
-Tools of a WAIaaS wallet daemon on the user's side: balances, transfers, signatures. Call connect_info first: it \
-lists the wallets, their networks and what the policies allow. Amounts are integers in the smallest unit (wei, \
-lamports, drops) as strings. A send that answers PENDING is not done: follow it with get_transaction. A result with \
-status outcome_unknown must not be repeated before list_transactions was checked. A result with session_expired or \
-daemon_unavailable can be tried again once the user has done what it says; no restart is needed. Every action_ tool \
-takes gas_condition with the members it has in send_token.";
-
-/// What a handler comes to.
-pub(super) enum Reply {
-    /// The result, as JSON text.
-    Now(String),
-    /// The result will come from the call pool.
-    Later(Later),
-    /// The result is the list of tools, which may grow in a moment.
-    List(Era),
-}
-
-/// A request that has to wait for somebody.
-pub(super) struct Later {
-    /// Which form its result has.
-    pub form: Form,
-    /// It changes nothing.
-    pub repeatable: bool,
-    /// Does it. Blocks.
-    pub work: Box<dyn FnOnce(&Cancelled) -> CallToolResult + Send>,
-}
-
-/// What a request's result looks like, whatever its text is.
-#[derive(Clone)]
-pub(super) struct Form {
-    era: Era,
-    server: Arc<Implementation>,
-    kind: FormKind,
-}
-
-#[derive(Clone)]
-enum FormKind {
-    /// The result of a tool.
-    Call,
-    /// The text of a resource.
-    Contents(Resource),
-    /// A JSON array of resources.
-    Resources,
-}
-
-impl Form {
-    /// The result of the request, as JSON text.
-    pub(super) fn result(&self, outcome: &CallToolResult) -> String {
-        match &self.kind {
-            FormKind::Call => outcome.to_json(self.era, &self.server),
-            FormKind::Contents(resource) => resource.read_result(outcome, self.era, &self.server),
-            FormKind::Resources => {
-                // If the list was lost, those that are there without asking.
-                let is_list = outcome.text.starts_with('[');
-                let list = if is_list { outcome.text.clone() } else { resources::list(None, self.era) };
-                types::result(self.era, &self.server, LIST_CACHE).raw("resources", &list).finish()
-            }
-        }
-    }
-}
-
-/// What is declared, and served. Without a handshake there is no way yet to hear of a change.
-fn capabilities(era: Era) -> ServerCapabilities {
-    let notifies = era != Era::Stateless;
-    ServerCapabilities {
-        tools_list_changed: notifies,
-        // The resources do not change by themselves yet; declaring it promises no more than to say so if they did.
-        resources_list_changed: notifies,
-        resources_subscribe: notifies,
-    }
-}
-
 impl Server {
-    /// Answered from what is in memory, whatever disk and daemon do.
+    /// Whatever disk and daemon do.
     pub(super) fn initialize(&mut self, params: &Params) -> Reply {
         let [requested] = params.members(["protocolVersion"]);
         let version: HandshakeVersion = self.lifecycle.initialize(requested);
-        let capabilities = capabilities(Era::Handshake(version));
-        Reply::Now(initialize_result(version, capabilities, &self.implementation, INSTRUCTIONS))
+        let about = self.service.about();
+        Reply::Now(initialize_result(version, about.capabilities, &about.implementation, about.instructions))
     }
 
     pub(super) fn discover(&self, era: Era) -> Reply {
-        let capabilities = capabilities(era);
-        Reply::Now(discover_result(era, DISCOVER_CACHE, capabilities, &self.implementation, INSTRUCTIONS))
+        let about = self.service.about();
+        Reply::Now(discover_result(
+            era,
+            DISCOVER_CACHE,
+            about.capabilities,
+            &about.implementation,
+            about.instructions,
+        ))
     }
 
-    pub(super) fn ping(&self, era: Era) -> Reply {
-        Reply::Now(self.result(era, Cache::Uncacheable).finish())
+    /// The result that says nothing but that it was done.
+    pub(super) fn empty_result(&self, era: Era) -> Reply {
+        Reply::Now(types::result(era, &self.service.about().implementation, Cache::Uncacheable).finish())
     }
 
-    pub(super) fn list_tools(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        only_page(params)?;
-        Ok(if self.list_may_wait() { Reply::List(era) } else { Reply::Now(self.list_now(era)) })
-    }
-
-    pub(super) fn tools_result(&mut self, era: Era) -> String {
-        let mut result = self.result(era, LIST_CACHE);
-        result.raw("tools", self.toolbox.list(era)).finish()
-    }
-
-    pub(super) fn call_tool(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        let [name, arguments] = params.members(["name", "arguments"]);
-        let name = text(name, "name")?;
-        let spec = self.toolbox.find(&name).map_err(|none| match none {
-            NoTool::Hidden(why) => {
-                ErrorObject::invalid_params(format!("Tool {} is switched off: {why}", shown(&name)))
-            }
-            NoTool::Unknown => ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))),
-        })?;
-        let form = self.form(era, FormKind::Call);
-        let daemon = match &self.daemon {
-            Ok(daemon) => Arc::clone(daemon),
-            Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
-        };
-        let task = match Task::of(spec, arguments, &daemon) {
-            Task::Known(result) => return Ok(Reply::Now(form.result(&result))),
-            task => task,
-        };
-        let work = Box::new(move |cancelled: &Cancelled| task.run(&daemon, cancelled));
-        Ok(Reply::Later(Later { form, repeatable: is_repeatable(spec), work }))
-    }
-
-    pub(super) fn list_resources(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        only_page(params)?;
-        let form = self.form(era, FormKind::Resources);
-        let Ok(daemon) = &self.daemon else {
-            return Ok(Reply::Now(form.result(&CallToolResult::text(resources::list(None, era)))));
-        };
-        let daemon = Arc::clone(daemon);
-        let work = Box::new(move |_: &Cancelled| CallToolResult::text(resources::list(Some(&daemon), era)));
-        Ok(Reply::Later(Later { form, repeatable: true, work }))
-    }
-
-    pub(super) fn list_resource_templates(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        only_page(params)?;
-        let templates = format!("[{}]", resources::SKILLS.to_json(era));
-        Ok(Reply::Now(self.result(era, LIST_CACHE).raw("resourceTemplates", &templates).finish()))
-    }
-
-    pub(super) fn read_resource(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        let resource = known_resource(era, params)?;
-        let form = self.form(era, FormKind::Contents(resource.clone()));
-        let daemon = match &self.daemon {
-            Ok(daemon) => Arc::clone(daemon),
-            Err(problem) => return Ok(Reply::Now(form.result(&problem.to_result()))),
-        };
-        // At once, so that it can be read however many calls hang.
-        if resource.uri == SESSION_STATUS
-            && let Some(status) = daemon.session.status()
-        {
-            return Ok(Reply::Now(form.result(&CallToolResult::text(status.to_json()))));
-        }
-        let work = Box::new(move |cancelled: &Cancelled| resources::read(&resource, &daemon, cancelled));
-        Ok(Reply::Later(Later { form, repeatable: true, work }))
+    pub(super) fn set_log_level(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
+        let [level] = params.members(["level"]);
+        self.log_listeners.set_connection(LoggingLevel::parse(level)?);
+        self.service.log_wanted(self.log_listeners.least());
+        Ok(self.empty_result(era))
     }
 
     pub(super) fn subscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        // A skill never changes, so there is nothing to remember.
-        if let Cow::Borrowed(uri) = known_resource(era, params)?.uri {
-            self.subscriptions.subscribe(uri);
+        let (uri, standing) = known_resource(&*self.service, era, params)?;
+        // What never changes need not be remembered.
+        if standing == Standing::Changing {
+            self.subscriptions.subscribe(&uri).map_err(too_many)?;
         }
-        Ok(Reply::Now(self.result(era, Cache::Uncacheable).finish()))
+        Ok(self.empty_result(era))
     }
 
     pub(super) fn unsubscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        self.subscriptions.unsubscribe(&known_resource(era, params)?.uri);
-        Ok(Reply::Now(self.result(era, Cache::Uncacheable).finish()))
+        let (uri, _) = known_resource(&*self.service, era, params)?;
+        self.subscriptions.unsubscribe(&uri);
+        Ok(self.empty_result(era))
+    }
+
+    /// Opens a stream, whose request is answered when the stream ends: what is to be sent first.
+    pub(super) fn listen(&mut self, request: &Request) -> Result<Outgoing, ErrorObject> {
+        let is_known = |uri: &str| self.service.resource(uri).is_some();
+        let filter = Filter::parse(&request.params, self.service.about().capabilities, is_known)?;
+        self.subscriptions.listen(request.id.clone(), filter).map_err(too_many)
     }
 
     /// `notifications/cancelled`. The client expects no answer any more, also none that is ready by now.
@@ -206,36 +79,50 @@ impl Server {
             self.drop_cancelled(&id);
         }
     }
+}
 
-    fn result(&self, era: Era, cache: Cache) -> Object {
-        types::result(era, &self.implementation, cache)
-    }
+fn too_many(_: Full) -> ErrorObject {
+    let message = format!("Too many subscriptions: at most {SUBSCRIPTIONS_MAX} are kept");
+    ErrorObject::new(ErrorCode::InternalError, message)
+}
 
-    fn form(&self, era: Era, kind: FormKind) -> Form {
-        Form { era, server: Arc::clone(&self.implementation), kind }
+fn known_resource(
+    service: &dyn Service,
+    era: Era,
+    params: &Params,
+) -> Result<(String, Standing), ErrorObject> {
+    let [uri] = params.members(["uri"]);
+    let uri = text(uri, "uri")?;
+    match service.resource(&uri) {
+        Some(standing) => Ok((uri, standing)),
+        None => Err(no_resource(era, &uri)),
     }
 }
 
+/// There is no resource of this URI.
+pub fn no_resource(era: Era, uri: &str) -> ErrorObject {
+    let data = Object::new().string("uri", uri).finish();
+    ErrorObject::new(era.resource_not_found(), "Resource not found").with_data(data)
+}
+
+/// A member of the params that must be a string.
+///
+/// # Errors
+/// It is not.
+pub fn text(value: Option<&RawValue>, name: &str) -> Result<String, ErrorObject> {
+    let wrong = || ErrorObject::invalid_params(format!("Invalid params: {name} must be a string"));
+    value.and_then(json::string).ok_or_else(wrong)
+}
+
 /// Every list has one page, so no cursor was ever handed out.
-fn only_page(params: &Params) -> Result<(), ErrorObject> {
+///
+/// # Errors
+/// The request comes with one all the same.
+pub fn only_page(params: &Params) -> Result<(), ErrorObject> {
     match params.members(["cursor"]) {
         [None] => Ok(()),
         [Some(_)] => {
             Err(ErrorObject::invalid_params("Invalid params: unknown cursor; the list has one page"))
         }
     }
-}
-
-fn text(value: Option<&RawValue>, name: &str) -> Result<String, ErrorObject> {
-    let wrong = || ErrorObject::invalid_params(format!("Invalid params: {name} must be a string"));
-    value.and_then(json::string).ok_or_else(wrong)
-}
-
-fn known_resource(era: Era, params: &Params) -> Result<Resource, ErrorObject> {
-    let [uri] = params.members(["uri"]);
-    let uri = text(uri, "uri")?;
-    resources::find(&uri).cloned().or_else(|| resources::find_skill(&uri)).ok_or_else(|| {
-        let code: ErrorCode = era.resource_not_found();
-        ErrorObject::new(code, "Resource not found").with_data(Object::new().string("uri", &uri).finish())
-    })
 }

@@ -8,11 +8,14 @@ use std::time::Duration;
 use crate::http::{Request, percent_encoded};
 use crate::json::{self, with_members};
 use crate::mcp::era::Era;
+use crate::mcp::error::ErrorObject;
+use crate::mcp::message::Params;
 use crate::mcp::types::{CallToolResult, JSON, Resource, ResourceTemplate};
 
 use super::call::{Cancelled, Daemon};
 use super::composed::health;
 use super::render;
+use super::service::Standing;
 
 /// The state of the session, which changes by itself.
 pub const SESSION_STATUS: &str = "waiaas://session/status";
@@ -30,6 +33,7 @@ pub const SKILLS: ResourceTemplate = ResourceTemplate {
     mime_type: MARKDOWN,
 };
 const SKILL_PREFIX: &str = "waiaas://skills/";
+const SKILL_VARIABLE: &str = "name";
 
 /// The names that the daemon allows, and whether it comes with a text for it.
 const SKILL_NAMES: [(&str, bool); 7] = [
@@ -83,13 +87,49 @@ const fn fixed(
     Resource { uri, name, title, description, mime_type: JSON }
 }
 
-/// The resource that is always there under this URI.
-pub fn find(uri: &str) -> Option<&'static Resource> {
-    RESOURCES.iter().find(|resource| resource.uri == uri)
+/// The resource of this URI. Of a skill only reading it tells whether the daemon has it.
+pub fn find(uri: &str) -> Option<Resource> {
+    let fixed = RESOURCES.iter().find(|resource| resource.uri == uri);
+    fixed.cloned().or_else(|| find_skill(uri))
 }
 
-/// The skill of this URI. Whether the daemon has it, only reading it tells.
-pub fn find_skill(uri: &str) -> Option<Resource> {
+/// Whether clients are told of its changes. Those of the chain are for them to ask.
+pub fn standing(resource: &Resource) -> Standing {
+    let changes = [SESSION_STATUS, SYSTEM_STATUS].contains(&&*resource.uri);
+    if changes { Standing::Changing } else { Standing::Fixed }
+}
+
+/// The values of a template's variable that begin with what the client has typed.
+///
+/// # Errors
+/// `completion/complete` asks for something that has no variables.
+pub fn completions(params: &Params) -> Result<Vec<&'static str>, ErrorObject> {
+    let [reference, argument] = params.members(["ref", "argument"]);
+    let wrong = |what: &str| ErrorObject::invalid_params(format!("Invalid params: {what}"));
+    let of_reference = reference.and_then(|reference| json::members(reference.get(), ["type", "uri"]));
+    let [kind, uri] = of_reference.ok_or_else(|| wrong("ref must be an object"))?;
+    let of_argument = argument.and_then(|argument| json::members(argument.get(), ["name", "value"]));
+    let [name, typed] = of_argument.ok_or_else(|| wrong("argument must be an object"))?;
+    if kind.and_then(json::string).as_deref() != Some("ref/resource") {
+        return Err(wrong("only ref/resource has completions"));
+    }
+    if uri.and_then(json::string).as_deref() != Some(SKILLS.uri_template) {
+        return Err(wrong("no resource template has this uri"));
+    }
+    if name.and_then(json::string).as_deref() != Some(SKILL_VARIABLE) {
+        return Err(wrong("the resource template has no such variable"));
+    }
+    let typed = typed.and_then(json::string).ok_or_else(|| wrong("argument.value must be a string"))?;
+    Ok(usual_skills().filter(|skill| skill.starts_with(&typed.to_lowercase())).collect())
+}
+
+/// The names of the skills that a daemon comes with.
+fn usual_skills() -> impl Iterator<Item = &'static str> {
+    SKILL_NAMES.into_iter().filter(|(_, usual)| *usual).map(|(name, _)| name)
+}
+
+/// The skill of this URI.
+fn find_skill(uri: &str) -> Option<Resource> {
     let name = uri.strip_prefix(SKILL_PREFIX)?;
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     ((1..=SKILL_NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(good)).then(|| skill(name))
@@ -108,8 +148,8 @@ fn skill(name: &str) -> Resource {
 /// All resources as a JSON array: those that are always there, and the skills. Without a `daemon` the ones that it
 /// comes with. Blocks.
 pub fn list(daemon: Option<&Daemon>, era: Era) -> String {
-    let usual = || SKILL_NAMES.into_iter().filter(|(_, usual)| *usual).map(|(name, _)| name).collect();
-    let skills = daemon.and_then(served_skills).unwrap_or_else(usual).into_iter().map(skill);
+    let skills = daemon.and_then(served_skills).unwrap_or_else(|| usual_skills().collect());
+    let skills = skills.into_iter().map(skill);
     let all: Vec<String> =
         RESOURCES.iter().cloned().chain(skills).map(|resource| resource.to_json(era)).collect();
     format!("[{}]", all.join(","))
@@ -188,13 +228,13 @@ mod tests {
     #[test]
     fn every_resource_is_found_by_its_own_uri() {
         for resource in &RESOURCES {
-            assert_eq!(find(&resource.uri), Some(resource));
+            assert_eq!(find(&resource.uri).as_ref(), Some(resource));
         }
-        assert_eq!(find_skill("waiaas://skills/x402").map(|skill| skill.name), Some("x402 skill".into()));
+        assert_eq!(find("waiaas://skills/x402").map(|skill| skill.name), Some("x402 skill".into()));
         for uri in
             ["waiaas://skills/", "waiaas://skills/../sessions", "waiaas://skills/a%2Fb", "waiaas://skill/a"]
         {
-            assert_eq!(find_skill(uri), None, "{uri}");
+            assert_eq!(find(uri), None, "{uri}");
         }
         assert_eq!(find("waiaas://wallet"), None);
     }
