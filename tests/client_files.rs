@@ -3,8 +3,12 @@
 #![cfg(feature = "setup")]
 #![allow(clippy::disallowed_methods, reason = "tests")]
 
+#[path = "client_files/disk.rs"]
+mod disk;
 #[path = "client_files/judge.rs"]
 mod judge;
+#[path = "client_files/looked.rs"]
+mod looked;
 #[path = "support/prng.rs"]
 mod prng;
 #[path = "client_files/random.rs"]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use waiaas_mcp::cli::clients::{Client, Entry, Target, find};
+use waiaas_mcp::cli::clients::{Client, Entry, Plan, Target, find, plan};
 use waiaas_mcp::config::{System, UserDirectories};
 
 /// A wallet of the examples.
@@ -44,4 +44,10 @@ pub(crate) fn client(name: &str) -> &'static Client {
 pub(crate) fn small(key: &str) -> Entry {
     let target = Target { command: "/bin/waiaas-mcp".into(), data_dir: "/data".into(), ..Target::default() };
     Entry::new(key, &target).expect("Unicode")
+}
+
+/// What two entries mean for Cursor's file in this home directory.
+pub(crate) fn plan_both(home: &tempfile::TempDir) -> Plan {
+    let directories = directories(System::Linux, home.path());
+    plan(client("cursor"), &directories, &[small("waiaas"), small("waiaas-b")]).expect("a good file")
 }

@@ -5,6 +5,7 @@
 //! way, and only then is the target replaced. Refuses to know what the text means.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -19,12 +20,18 @@ const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 const NAME_ATTEMPTS_MAX: u32 = 4;
 
 /// A file as it was read.
-#[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) text: String,
     /// Where it really is.
     target: PathBuf,
     metadata: Metadata,
+}
+
+/// Without the text: other servers' keys stand in it.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("target", &self.target).finish_non_exhaustive()
+    }
 }
 
 /// Reads a file. `None` if there is none.
@@ -49,10 +56,10 @@ pub(super) fn load(path: &Path) -> Result<Option<Loaded>, Failure> {
         // A FIFO must not keep us waiting for somebody to write into it.
         options.custom_flags(libc::O_NONBLOCK);
     }
-    let file = options.open(&target).map_err(|error| cannot("be opened", &target, &error))?;
-    let metadata = file.metadata().map_err(|error| cannot("be examined", &target, &error))?;
+    let file = options.open(&target).map_err(|error| cannot("be opened", path, &error))?;
+    let metadata = file.metadata().map_err(|error| cannot("be examined", path, &error))?;
     let wrong = |what: &str, advice: &str| Failure {
-        what: format!("{}: {what}", target.display()),
+        what: format!("{}: {what}", path.display()),
         advice: advice.to_owned(),
     };
     if !metadata.is_file() {
@@ -62,7 +69,7 @@ pub(super) fn load(path: &Path) -> Result<Option<Loaded>, Failure> {
     let mut bytes = Vec::new();
     file.take(bytes_max.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(|error| cannot("be read", &target, &error))?;
+        .map_err(|error| cannot("be read", path, &error))?;
     if bytes.len() > FILE_BYTES_MAX {
         return Err(wrong("it is larger than 16 MiB", "Add the entry by hand."));
     }
@@ -104,7 +111,7 @@ pub(super) fn create(path: &Path, text: &str) -> Result<(), Failure> {
 pub(super) fn replace(path: &Path, loaded: &Loaded, text: &str) -> Result<PathBuf, Failure> {
     if loaded.metadata.permissions().readonly() {
         return Err(Failure {
-            what: format!("{} is write-protected", loaded.target.display()),
+            what: format!("{} is write-protected", path.display()),
             advice: "Make it writable, or add the entry by hand.".to_owned(),
         });
     }

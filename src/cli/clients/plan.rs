@@ -90,15 +90,16 @@ pub fn plan(
         |server: &Server| server.project.is_none() && entries.iter().any(|entry| entry.key() == server.key);
     let shares_token =
         |server: &Server| entries.iter().any(|entry| server.shares_token_with(&entry.target()));
-    let servers = recognise::servers(client, &document);
-    let off = servers.iter().filter(|server| is_planned(server)).filter_map(|server| {
-        let off = server.off.as_ref()?;
-        Some(format!("{} is switched off in this file: {off}.", server.key))
+    let off = entries.iter().filter_map(|entry| {
+        let off = recognise::would_be_off(client, &document, entry.key())?;
+        Some(format!("{} is switched off in this file: {off}.", entry.key()))
     });
     let mut warnings: Vec<String> = off.collect();
     warnings.extend(entries.iter().filter_map(|entry| long_names(client, entry.key())));
-    let neighbours =
-        servers.into_iter().filter(|server| !is_planned(server) && shares_token(server)).collect();
+    let neighbours = recognise::servers(client, &document)
+        .into_iter()
+        .filter(|server| !is_planned(server) && shares_token(server))
+        .collect();
     let directory_missing = old.is_none() && !file::has_directory(&path);
     Ok(Plan {
         client,

@@ -132,12 +132,17 @@ fn server(
         key: key.to_owned(),
         project: project.map(str::to_owned),
         program,
-        command: command.to_owned(),
+        command: if holds_token(command) { String::new() } else { command.to_owned() },
         off: switched_off(client, document, key, entry),
-        has_token: variables.iter().any(|(_, value)| value.contains("wai_sess_"))
-            || arguments.iter().any(|argument| argument.contains("wai_sess_")),
-        variables,
+        has_token: [command].iter().chain(&arguments).any(|text| holds_token(text))
+            || variables.iter().any(|(_, value)| holds_token(value)),
+        // The token itself goes no further.
+        variables: variables.into_iter().filter(|(_, value)| !holds_token(value)).collect(),
     })
+}
+
+fn holds_token(text: &str) -> bool {
+    text.contains("wai_sess_")
 }
 
 fn program(command: &str, arguments: &[&str]) -> Option<Program> {
@@ -150,6 +155,13 @@ fn program(command: &str, arguments: &[&str]) -> Option<Program> {
         () if name == OUR_NAME => Some(Program::Ours),
         () => None,
     }
+}
+
+/// Why the client would not start a server of this name, there already or not.
+pub(super) fn would_be_off(client: &Client, document: &Value, key: &str) -> Option<String> {
+    let nothing = Value::Map(Vec::new());
+    let entry = document.get(client.top_key).and_then(|servers| servers.get(key));
+    switched_off(client, document, key, entry.unwrap_or(&nothing))
 }
 
 /// Why the client does not start a server, as far as its file says.
