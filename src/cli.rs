@@ -17,14 +17,17 @@ pub mod signals;
 
 mod arguments;
 mod call;
+mod completions;
 mod daemon;
 mod demo;
 mod duration;
+mod grammar;
 mod help;
 #[cfg(not(feature = "setup"))]
 mod left_out;
 mod login;
 mod operator;
+mod man;
 mod output;
 mod password;
 mod refresh_token;
@@ -74,7 +77,7 @@ const PASSWORD_FILE: Flag = Flag {
 };
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 7] = [
+static COMMANDS: [Command; 9] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -221,6 +224,24 @@ static COMMANDS: [Command; 7] = [
         flags: &[],
         keeps_problems: false,
         run: call::run,
+    },
+    Command {
+        name: "completions",
+        about: "print what a shell needs to complete what is typed",
+        details: "SHELL is bash, zsh, fish or powershell. The first lines of what is printed say where it belongs.",
+        operands: &[Operand { name: "SHELL", required: true }],
+        flags: &[],
+        keeps_problems: true,
+        run: completions::run,
+    },
+    Command {
+        name: "man",
+        about: "print the manual page",
+        details: "To read it: waiaas-mcp man | man -l -",
+        operands: &[],
+        flags: &[],
+        keeps_problems: true,
+        run: man::run,
     },
 ];
 

@@ -78,6 +78,8 @@ const PURE: &[&str] = &[
     "server/batches.rs",
     "server/waiting.rs",
     "cli/arguments.rs",
+    "cli/completions/",
+    "cli/grammar.rs",
     "cli/help.rs",
     "cli/duration.rs",
     "cli/operator/answers.rs",

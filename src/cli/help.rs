@@ -8,6 +8,10 @@ use super::ABOUT;
 use super::arguments::{Command, Value};
 use crate::config::SETTINGS;
 
+/// What every command answers besides its own.
+pub(super) const GENERAL: [(char, &str, &str); 2] =
+    [('h', "help", "this help"), ('V', "version", "the version")];
+
 /// The answer to `--help`: of one command, or the overview.
 pub(super) fn text(commands: &[Command], command: Option<&Command>) -> String {
     match command {
@@ -50,8 +54,7 @@ fn common_options(text: &mut String) {
         let (long, value) = setting.option?;
         Some((option(long, Some(value)), setting.about.to_owned()))
     });
-    let general = [("-h, --help", "this help"), ("-V, --version", "the version")];
-    let general = general.map(|(option, about)| (option.to_owned(), about.to_owned()));
+    let general = GENERAL.map(|(short, long, about)| (format!("-{short}, --{long}"), about.to_owned()));
     section(text, "Common options", of_settings.chain(general).collect());
 }
 
