@@ -20,7 +20,15 @@ impl DataDir {
             std::env::temp_dir().join(format!("waiaas-sandbox-{}-{:016x}", std::process::id(), random_bits()))
         });
         // A temporary directory must be new: one that somebody else made there is not ours to trust.
-        private_dirs(!temporary).create(&path)?;
+        let made = private_dirs(!temporary).create(&path);
+        match (made, path.parent()) {
+            // An empty root directory has none for temporary files either.
+            (Err(error), Some(parent)) if temporary && error.kind() == io::ErrorKind::NotFound => {
+                private_dirs(true).create(parent)?;
+                private_dirs(false).create(&path)?;
+            }
+            (made, _) => made?,
+        }
         Ok(DataDir { path, temporary })
     }
 
