@@ -12,9 +12,11 @@ use super::grammar::{Grammar, TypedCommand, TypedOption};
 use super::{ABOUT, COMMANDS, Failure, output};
 use crate::config::{Config, SETTINGS};
 
-const DESCRIPTION: &str = "Lets AI clients use a self-hosted WAIaaS wallet daemon. A client starts it and speaks MCP with it on \
-     stdin and stdout; it calls the daemon with a session token, and renews that token by itself for as long as the daemon \
-     allows. Without a command it serves.";
+const DESCRIPTION: &str = concat!(
+    "Lets AI clients use a self-hosted WAIaaS wallet daemon. A client starts it and speaks MCP with it on stdin and stdout; ",
+    "it calls the daemon with a session token, and renews that token by itself for as long as the daemon allows. Without a ",
+    "command it serves."
+);
 
 /// Where things are, and what they are.
 const FILES: [(&str, &str); 3] = [
