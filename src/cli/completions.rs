@@ -15,8 +15,11 @@ mod fish;
 mod powershell;
 mod zsh;
 
+/// Writes the script of one shell.
+type Writer = fn(&Grammar) -> String;
+
 /// The shells and how their scripts are written.
-pub(super) const SHELLS: [(&str, fn(&Grammar) -> String); 4] = [
+pub(super) const SHELLS: [(&str, Writer); 4] = [
     ("bash", bash::script),
     ("zsh", zsh::script),
     ("fish", fish::script),
