@@ -26,8 +26,8 @@ mod help;
 #[cfg(not(feature = "setup"))]
 mod left_out;
 mod login;
-mod operator;
 mod man;
+mod operator;
 mod output;
 mod password;
 mod refresh_token;
@@ -209,7 +209,7 @@ static COMMANDS: [Command; 9] = [
                   nothing (read), nothing but what a signature authorises (sign), a setting (write), money (spend).",
         operands: &[],
         flags: &[
-            Flag { long: "json", value: None, about: "one JSON array", excludes: &[] },
+            Flag { long: "json", value: None, about: "one JSON array", excludes: &["markdown"] },
             Flag { long: "markdown", value: None, about: "one table, as in the README", excludes: &[] },
         ],
         keeps_problems: false,

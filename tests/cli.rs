@@ -226,8 +226,9 @@ fn tools_are_listed_for_people_and_for_programs() {
     let known: Vec<&str> = waiaas_mcp::wallet::catalogue::tools().iter().map(|tool| &*tool.name).collect();
     assert_eq!(names, known);
     assert!(tools.iter().all(|tool| tool["inputSchema"]["type"] == "object"));
-    let two = "waiaas-mcp: --json and --markdown are two different forms\nGive one of them.\n";
-    assert_eq!(ends(&["tools", "--json", "--markdown"], &[]), (2, String::new(), two.to_owned()));
+    let (code, text, stderr) = ends(&["tools", "--json", "--markdown"], &[]);
+    assert_eq!((code, text.as_str()), (2, ""));
+    assert!(stderr.starts_with("waiaas-mcp: --json and --markdown contradict each other\n"), "{stderr}");
 }
 
 #[cfg(unix)]

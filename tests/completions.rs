@@ -122,8 +122,9 @@ fn bash_offers_what_the_help_says() {
     }
     let tools: BTreeSet<String> = catalogue::tools().iter().map(|tool| tool.name.to_string()).collect();
     let levels = set("error warn info debug");
-    let table: [(&[&str], BTreeSet<String>); 10] = [
+    let table: [(&[&str], BTreeSet<String>); 11] = [
         (&["t"], set("tools")),
+        (&["refresh-token", "--wallet", ""], set("")),
         (&["call", ""], tools),
         (&["call", "get_bal"], set("get_balance")),
         (&["call", "get_balance", ""], set("")),
@@ -141,6 +142,9 @@ fn bash_offers_what_the_help_says() {
     let typed = format!("{}/a", directory.path().display());
     let offered = bash_offers(&script, &["--data-dir", &typed]);
     assert_eq!(offered, BTreeSet::from([format!("{typed} b")]), "a directory with a blank");
+    let offered =
+        bash_offers(&script, &["setup", "--password-file", &format!("{}/w", directory.path().display())]);
+    assert_eq!(offered, BTreeSet::from([script]), "a file");
 }
 
 #[test]

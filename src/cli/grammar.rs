@@ -53,6 +53,8 @@ pub(super) struct TypedOption {
 pub(super) enum Words {
     /// Nobody can tell.
     Free,
+    /// The path of a file.
+    Files,
     /// The path of a directory.
     Directories,
     /// One of these. No word needs quoting in any shell.
@@ -125,7 +127,9 @@ fn of_operand(operand: &'static Operand) -> TypedOperand {
 fn of_flag(flag: &'static Flag) -> TypedOption {
     let value = flag.value.map(|value| {
         let words = match value {
-            Value::Duration(_) | Value::Number(_) => Words::Free,
+            Value::File => Words::Files,
+            Value::Choice(_, words) => Words::OneOf(words()),
+            Value::Duration(_) | Value::DurationOrNone(_) | Value::Number(_) => Words::Free,
         };
         (value.name(), words)
     });

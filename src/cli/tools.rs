@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::arguments::Input;
-use super::{Failure, WRONG_USAGE, output};
+use super::{Failure, output};
 use crate::config::Config;
 use crate::json::Object;
 use crate::wallet::catalogue;
@@ -15,14 +15,10 @@ use crate::wallet::spec::{Effect, ToolSpec};
 use crate::wallet::toolsets::Toolset;
 
 pub(super) fn run(input: &Input, _config: Config) -> Result<ExitCode, Failure> {
-    let text = match (input.has("json"), input.has("markdown")) {
-        (false, false) => table(catalogue::tools()),
-        (true, false) => json(catalogue::tools()),
-        (false, true) => markdown(catalogue::tools()),
-        (true, true) => {
-            output::complain("--json and --markdown are two different forms", "Give one of them.");
-            return Ok(ExitCode::from(WRONG_USAGE));
-        }
+    let text = match () {
+        () if input.has("json") => json(catalogue::tools()),
+        () if input.has("markdown") => markdown(catalogue::tools()),
+        () => table(catalogue::tools()),
     };
     output::print(&text).map(|()| ExitCode::SUCCESS)
 }

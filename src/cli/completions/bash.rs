@@ -81,12 +81,16 @@ pub(super) fn script(grammar: &Grammar) -> String {
 
 /// The statement that offers these.
 fn offered(words: &Words) -> String {
+    let paths = |what: &str| {
+        format!(
+            "compopt -o filenames 2>/dev/null; IFS=$'\\n'; \
+             COMPREPLY=($(compgen {what} -- \"$cur\")); return"
+        )
+    };
     match words {
         Words::Free => "return".to_owned(),
-        Words::Directories => {
-            "compopt -o filenames 2>/dev/null; IFS=$'\\n'; COMPREPLY=($(compgen -d -- \"$cur\")); return"
-                .to_owned()
-        }
+        Words::Files => paths("-f"),
+        Words::Directories => paths("-d"),
         Words::OneOf(words) => format!("words='{}'", words.join(" ")),
     }
 }

@@ -46,6 +46,7 @@ fn specification(option: &TypedOption) -> String {
     let value = match &option.value {
         None => String::new(),
         Some((_, Words::Free)) => "-x ".to_owned(),
+        Some((_, Words::Files)) => "-r -F ".to_owned(),
         Some((_, Words::Directories)) => "-x -a '(__fish_complete_directories)' ".to_owned(),
         Some((_, Words::OneOf(words))) => format!("-x -a '{}' ", words.join(" ")),
     };

@@ -89,7 +89,7 @@ fn typed(option: &TypedOption) -> Vec<String> {
 fn offered(words: &Words, name: &str) -> String {
     match words {
         Words::OneOf(words) => list(words.iter().map(|word| pair(word, name))),
-        Words::Free | Words::Directories => "$null".to_owned(),
+        Words::Free | Words::Files | Words::Directories => "$null".to_owned(),
     }
 }
 

@@ -71,6 +71,7 @@ fn specification(option: &TypedOption) -> String {
 fn action(words: &Words) -> String {
     match words {
         Words::Free => " ".to_owned(),
+        Words::Files => "_files".to_owned(),
         Words::Directories => "_files -/".to_owned(),
         Words::OneOf(words) => format!("({})", words.join(" ")),
     }
