@@ -12,9 +12,10 @@ use crate::time::Timestamp;
 pub mod base_url;
 pub mod client;
 
-/// Largest answer read, in bytes. The daemon's largest real one, a skill, has 86 KB; a list of every action
-/// provider has 130 KB. Several of these at once must stay below the memory promised for a hostile daemon.
-pub const RESPONSE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Largest answer read, in bytes: four times the daemon's largest real one, a list of every action provider with
+/// 130 KB, and more than any client shows to its model. An answer is up to eight times in memory while it becomes a
+/// result, and several of these at once must stay below the 32 MB promised for a hostile daemon.
+pub const RESPONSE_BYTES_MAX: u64 = 512 * 1024;
 
 /// What every request needs in order to be sent, and nothing of where to.
 #[derive(Clone, PartialEq, Eq, Debug)]

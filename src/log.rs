@@ -54,6 +54,9 @@ pub struct Foreign<'a>(pub &'a str);
 /// system, too little for a body.
 pub const FOREIGN_CHARS_MAX: usize = 120;
 
+/// How every session token begins.
+const TOKEN_PREFIX: &str = "wai_sess_";
+
 /// The threshold. One for the process, set once at start from `WAIAAS_MCP_LOG`.
 static THRESHOLD: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
@@ -164,7 +167,10 @@ impl Loggable for Foreign<'_> {
     fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         let printable =
             |c: char| if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) { '?' } else { c };
-        self.0.chars().take(FOREIGN_CHARS_MAX).try_for_each(|c| f.write_char(printable(c)))
+        // A daemon that quotes a token does not get it into the log.
+        let without_token = self.0.split(TOKEN_PREFIX).next().unwrap_or_default();
+        without_token.chars().take(FOREIGN_CHARS_MAX).try_for_each(|c| f.write_char(printable(c)))?;
+        if without_token.len() < self.0.len() { f.write_str("[token]") } else { Ok(()) }
     }
 }
 
@@ -247,6 +253,12 @@ mod tests {
         set_reading(None);
         log(Level::Error);
         assert!(read().is_empty());
+    }
+
+    #[test]
+    fn a_token_that_the_daemon_quotes_is_not_logged() {
+        let line = line(Area::Api, Level::Warn, "odd", &[("code", &Foreign("bad wai_sess_a.b.c here"))]);
+        assert!(line.ends_with("code=\"bad [token]\"\n"), "{line}");
     }
 
     #[test]

@@ -82,12 +82,14 @@ impl Http {
         let agent = self.agent(request.repeatable);
         let outgoing = agent.configure_request(outgoing).timeout_global(Some(time_max)).build();
         let mut incoming = agent.run(outgoing).map_err(|error| fault(&error))?;
-        let body = incoming
+        let mut body = incoming
             .body_mut()
             .with_config()
             .limit(RESPONSE_BYTES_MAX)
             .read_to_vec()
             .map_err(|error| HttpFault { sent: true, ..fault(&error) })?;
+        // It may have room for twice as much, and stays until the result is written.
+        body.shrink_to_fit();
         let header = |name| incoming.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         Ok(Response {
             status: incoming.status().as_u16(),

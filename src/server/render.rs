@@ -154,8 +154,8 @@ pub fn code_of(body: &[u8]) -> Option<String> {
 fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Failure {
     let text = std::str::from_utf8(&response.body).unwrap_or_default();
     let body = ErrorBody::read(text).unwrap_or_default();
-    // A failing gateway does not say whether the daemon behind it acted: that is no answer.
-    if body.code.is_none() && response.status >= 500 {
+    // A failing gateway does not say whether the daemon behind it acted, and an interim status says nothing at all.
+    if body.code.is_none() && !(300..500).contains(&response.status) {
         let detail = format!("it answered {} without an error code", response.status);
         return no_answer(&HttpFault { kind: HttpFaultKind::Broken, sent: true, detail }, repeatable);
     }
@@ -281,6 +281,7 @@ mod tests {
             (fault(true), "daemon_unavailable", "outcome_unknown"),
             (outcome(502, "<html>"), "daemon_unavailable", "outcome_unknown"),
             (outcome(500, "{}"), "daemon_unavailable", "outcome_unknown"),
+            (outcome(101, ""), "daemon_unavailable", "outcome_unknown"),
             (coded(503, "SYSTEM_LOCKED"), "kill_switch_active", "kill_switch_active"),
             (coded(409, "KILL_SWITCH_ACTIVE"), "kill_switch_active", "kill_switch_active"),
             (coded(423, "SYSTEM_LOCKED"), "SYSTEM_LOCKED!", "SYSTEM_LOCKED!"),

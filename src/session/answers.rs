@@ -49,6 +49,9 @@ pub struct ClassifiedAnswer {
     pub code: String,
 }
 
+/// Longest code that is shown, in bytes. The daemon's longest has 34; a token is longer than this.
+const CODE_BYTES_MAX: usize = 64;
+
 /// Codes that say something about the token a request carried, whatever the status beside them.
 const ABOUT_THE_TOKEN: [&str; 9] = [
     "INVALID_TOKEN",
@@ -139,7 +142,14 @@ fn refused(response: &Response) -> ClassifiedAnswer {
         (_, 200..=299) => unavailable(true),
         _ => RenewalAnswer::Misconfigured,
     };
-    ClassifiedAnswer { answer, code: code.unwrap_or_else(|| format!("http_{}", response.status)) }
+    let code = code.unwrap_or_else(|| format!("http_{}", response.status));
+    ClassifiedAnswer { answer, code: if has_form_of_code(&code) { code } else { "odd_code".to_owned() } }
+}
+
+/// What else a daemon calls its code is not shown: it may be anything, even the token that it was asked with.
+fn has_form_of_code(code: &str) -> bool {
+    (1..=CODE_BYTES_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn says_localhost_only(body: &[u8]) -> bool {
@@ -154,6 +164,18 @@ mod tests {
     use crate::session::State;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_330_180);
+
+    #[test]
+    fn a_code_that_is_none_is_not_shown() {
+        let token = token_with(r#"{"sub":"s","iat":1}"#);
+        for (code, shown) in
+            [("RATE_LIMITED", "RATE_LIMITED"), ("", "odd_code"), ("a b", "odd_code"), (&token, "odd_code")]
+        {
+            let body = format!(r#"{{"code":"{code}"}}"#).into_bytes();
+            let response = Response { status: 400, body, date: None, retry_after: None };
+            assert_eq!(classify(Ok(&response), &old(), NOW).code, shown);
+        }
+    }
 
     fn session(id: &str, iat: i64, exp: Option<i64>) -> (String, Session) {
         let exp = exp.map(|exp| format!(r#","exp":{exp}"#)).unwrap_or_default();
