@@ -6,11 +6,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::str::from_utf8;
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,12 +16,11 @@ use serde_json::value::RawValue;
 use waiaas_mcp::http::{Request, Response};
 use waiaas_mcp::mcp::HandshakeVersion;
 use waiaas_mcp::mcp::era::Era;
-use waiaas_mcp::mcp::framing::LINE_BYTES_MAX;
 use waiaas_mcp::mcp::stdio::Connection;
 use waiaas_mcp::mcp::types::CallToolResult;
 use waiaas_mcp::server::render::{self, Advice};
 use waiaas_mcp::server::toolbox::{ToolChoice, Toolbox};
-use waiaas_mcp::server::{self, ConfigProblem, Settings, resources};
+use waiaas_mcp::server::{self, ConfigProblem, ServerEnd, Settings, resources};
 use waiaas_mcp::session::answers::{self, RenewalAnswer};
 use waiaas_mcp::session::events::FileView;
 use waiaas_mcp::session::token_file::TokenFile;
@@ -38,65 +35,42 @@ use waiaas_mcp::wallet::{catalogue, connected};
 /// The moment at which everything is looked at, so that an input means the same for ever.
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_330_449);
 
-/// Longest wait for the server in [`line`]. It is reached only when the server is silent for ever.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// Lines from a client: the line parser, the choice of the era, the dispatcher and the handlers, in a server that runs
-/// for as long as the process. Each answer is one line of JSON-RPC, a request has one answer at most, and the server goes
-/// on.
+/// Lines from a client, from the first byte to the end of input: the line parser, the choice of the era, the dispatcher and
+/// the handlers. Each answer is one line of JSON-RPC, a request has one answer at most, and the server goes on to the end.
 pub fn line(data: &[u8]) {
-    thread_local!(static CLIENT: RefCell<Client> = RefCell::new(Client::start()));
-    CLIENT.with_borrow_mut(|client| client.play(data));
-}
-
-struct Client {
-    input: UnixStream,
-    output: BufReader<UnixStream>,
-}
-
-/// Sent after each input; its answer is the end of the answers. No input has this id but on purpose.
-const SENTINEL: &str = r#"{"jsonrpc":"2.0","id":"the sentinel","method":"ping"}"#;
-
-impl Client {
-    fn start() -> Client {
-        let (server_input, input) = UnixStream::pair().expect("sockets");
-        let (server_output, output) = UnixStream::pair().expect("sockets");
-        output.set_read_timeout(Some(ANSWER_TIME_MAX)).expect("a timeout");
-        let connection = Connection::over(server_input.into(), server_output.into()).expect("a connection");
-        let settings = Settings {
-            name: "waiaas-fuzz".to_owned(),
-            wallet_name: None,
-            tools: ToolChoice { toolsets: Selection::ALL, read_only: false },
-            // Nobody is asked, so every call is answered by the server itself.
-            daemon: Err(ConfigProblem { message: "no daemon".to_owned(), hint: "none".to_owned() }),
-        };
-        thread::spawn(move || server::run(connection, settings, |_| {}));
-        Client { input, output: BufReader::new(output) }
-    }
-
-    fn play(&mut self, data: &[u8]) {
-        // The socket's buffer must hold the whole input, because nobody reads meanwhile.
-        let data = &data[..data.len().min(16 * 1024)];
-        let lines = data.split(|byte| *byte == b'\n').count();
-        self.input.write_all(&[data, b"\n", SENTINEL.as_bytes(), b"\n"].concat()).expect("the server reads");
-        let mut answers = 0;
-        loop {
-            let mut text = String::new();
-            let read = self.output.read_line(&mut text).expect("an answer in UTF-8");
-            assert!(read > 0 && text.ends_with('\n'), "the server has ended");
-            if text.contains("\"the sentinel\"") {
-                break;
-            }
-            if text.starts_with('[') {
-                let batch: Vec<&RawValue> = serde_json::from_str(&text).expect("an array");
-                assert!(batch.into_iter().all(|message| answered(message.get())), "only answers");
-                answers += 1;
-            } else if answered(&text) {
-                answers += 1;
-            }
+    // Files in memory: nobody has to read while the server writes, and no other thread is waited for.
+    let mut input = tempfile::tempfile_in(in_memory()).expect("a file");
+    let mut output = tempfile::tempfile_in(in_memory()).expect("a file");
+    input.write_all(data).and_then(|()| input.rewind()).expect("it can be written");
+    let connection = Connection::over(input.into(), output.try_clone().expect("the same file").into());
+    let settings = Settings {
+        name: "waiaas-fuzz".to_owned(),
+        wallet_name: None,
+        tools: ToolChoice { toolsets: Selection::ALL, read_only: false },
+        // Nobody is asked, so every call is answered by the server itself.
+        daemon: Err(ConfigProblem { message: "no daemon".to_owned(), hint: "none".to_owned() }),
+    };
+    let end = server::run(connection.expect("a connection"), settings, |_| {});
+    assert_eq!(end, ServerEnd::InputEnded);
+    let mut text = String::new();
+    output.rewind().and_then(|()| output.read_to_string(&mut text)).expect("UTF-8");
+    assert!(text.is_empty() || text.ends_with('\n'), "half a line");
+    let mut answers = 0;
+    for line in text.lines() {
+        if line.starts_with('[') {
+            let batch: Vec<&RawValue> = serde_json::from_str(line).expect("an array");
+            assert!(batch.into_iter().all(|message| answered(message.get())), "only answers");
+            answers += 1;
+        } else if answered(line) {
+            answers += 1;
         }
-        assert!(answers <= lines, "more answers than lines");
     }
+    assert!(answers <= data.split(|byte| *byte == b'\n').count(), "more answers than lines");
+}
+
+fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 /// Looks at one message of the server. Whether it is an answer. An id is compared as text: it may be a string that is not
@@ -250,8 +224,8 @@ pub fn path_binding(data: &[u8]) {
     bound(&tools[usize::from(*choice) % tools.len()], text);
     // The same text where a path is made of it without a schema.
     for uri in [text, &format!("waiaas://skills/{text}")] {
-        if let Some(skill) = resources::find_skill(uri) {
-            assert!(skill.uri.bytes().all(|byte| byte.is_ascii_graphic()));
+        if let Some(resource) = resources::find(uri) {
+            assert!(resource.uri.bytes().all(|byte| byte.is_ascii_graphic()));
         }
     }
 }
@@ -315,8 +289,7 @@ struct Files {
 impl Files {
     fn new() -> Files {
         // In memory where that can be had: only the bytes matter here.
-        let memory = PathBuf::from("/dev/shm");
-        let directory = tempfile::tempdir_in(if memory.is_dir() { memory } else { std::env::temp_dir() });
+        let directory = tempfile::tempdir_in(in_memory());
         let directory = directory.expect("a directory");
         let paths =
             ["tokens/w", "mcp-token", "tokens/w.waiaas-mcp-left"].map(|name| directory.path().join(name));
@@ -378,5 +351,3 @@ fn object(text: &str) -> Value {
     assert!(value.is_object(), "{text}");
     value
 }
-
-const _: () = assert!(LINE_BYTES_MAX > 16 * 1024);
