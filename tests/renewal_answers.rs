@@ -402,3 +402,33 @@ fn without_any_token_the_state_is_error_and_the_first_to_appear_is_served() {
     assert!(scene.serves(&session(0, 300)), "by the very next call");
     assert_eq!(scene.times_told(|notice| *notice == Notice::NoToken), 1);
 }
+
+#[test]
+fn what_is_wrong_with_the_file_is_told_once_until_it_changes() {
+    let mut scene = Scene::at(0, FileView::Unusable("it is empty"));
+    let told = |scene: &Scene, why| scene.times_told(|notice| *notice == Notice::FileUnusable { why });
+    (0..3).for_each(|_| scene.sleep());
+    assert_eq!(told(&scene, "it is empty"), 1);
+    scene.file = FileView::Unusable("it is a symbolic link");
+    (0..3).for_each(|_| scene.sleep());
+    assert_eq!((told(&scene, "it is empty"), told(&scene, "it is a symbolic link")), (1, 1));
+    scene.file = FileView::Missing;
+    scene.sleep();
+    scene.file = FileView::Unusable("it is empty");
+    scene.sleep();
+    assert_eq!(told(&scene, "it is empty"), 2, "it was well, or gone, in between");
+}
+
+#[test]
+fn the_daemon_is_asked_for_its_time_again_when_a_call_wants_a_token_and_not_with_every_look() {
+    let mut scene = Scene::before(400, FileView::Held(session(0, 300)), None);
+    scene.tells_time = false;
+    scene.begin();
+    let asks = |scene: &Scene| scene.turn.contains(&"ask time");
+    assert!(asks(&scene), "it may be our clock that is wrong");
+    scene.wait = Duration::from_secs(1);
+    scene.sleep();
+    assert!(!asks(&scene), "not every second");
+    scene.wake(Wake::Wanted);
+    assert!(asks(&scene), "somebody waits for it");
+}

@@ -145,10 +145,12 @@ fn the_same_refused_token_is_served_to_nobody_and_nobody_waits_long() {
     fs::write(&path, fresh("only")).unwrap();
     let (shared, worker, _) = start(&path, Duration::ZERO);
     until_served(&shared, "only");
+    let began = Instant::now();
     let lease = shared.renewed_after(shared.current().generation);
     assert!(lease.session.is_none());
     assert_eq!(lease.state, State::Expired);
     assert!(shared.renewed_after(lease.generation).session.is_none(), "also when asked again");
+    assert!(began.elapsed() < Duration::from_secs(15), "they waited for their bound");
     worker.shut_down();
 }
 

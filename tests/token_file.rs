@@ -83,6 +83,7 @@ fn whatever_else_stands_there_is_refused_at_once() {
     let target = directory.path().join("elsewhere");
     fs::write(&target, token("s", 1_795_330_000, None)).unwrap();
     symlink(&target, &path).unwrap();
+    assert_eq!(read(&path), FileView::Unusable("it is a symbolic link"));
     unusable("a symbolic link to a good token");
     symlink("/dev/zero", &path).unwrap();
     unusable("a symbolic link to an endless device");
@@ -228,7 +229,10 @@ fn only_our_own_old_temporary_files_are_swept() {
         fs::write(directory.path().join(name), "####").unwrap();
         fs::File::open(directory.path().join(name)).unwrap().set_modified(six_minutes_ago).unwrap();
     }
-    fs::write(directory.path().join(".mcp-token.waiaas-mcp-0000000000000003"), "young").unwrap();
+    let young = directory.path().join(".mcp-token.waiaas-mcp-0000000000000003");
+    fs::write(&young, "young").unwrap();
+    let four_minutes_ago = SystemTime::now() - Duration::from_secs(4 * 60);
+    fs::File::open(young).unwrap().set_modified(four_minutes_ago).unwrap();
     let now = Timestamp::of_file(&directory.path().metadata().unwrap()).unwrap();
     TokenFile::new(place(&path)).sweep(now);
     let left = names(directory.path());
@@ -322,7 +326,8 @@ fn what_cannot_be_prepared_is_told_by_what_was_being_done() {
 #[test]
 fn a_path_that_nothing_can_stand_at_holds_no_token() {
     let (directory, path) = scratch();
-    assert!(matches!(read(&directory.path().join("x".repeat(300))), FileView::Unusable(_)));
+    let too_long = read(&directory.path().join("x".repeat(300)));
+    assert_eq!(too_long, FileView::Unusable("it cannot be opened"));
     assert_eq!(read(&path.join("below/what/is/not/there")), FileView::Missing);
     let mut here = TokenFile::new(place(Path::new("there-is-no-such-token-file")));
     assert_eq!(here.read(NOW), FileView::Missing);

@@ -62,6 +62,10 @@ impl Lines {
         Some(found)
     }
 
+    fn have_ended(&self) -> bool {
+        self.all.lock().unwrap().1
+    }
+
     /// All lines so far.
     pub(crate) fn so_far(&self) -> Vec<String> {
         self.all.lock().unwrap().0.clone()
@@ -133,9 +137,9 @@ impl Serve {
         Err(self)
     }
 
-    /// Whether it still runs.
+    /// Whether it still runs. One that is being killed has closed its pipes a moment before it can be waited for.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        !self.answers.have_ended() && self.child.try_wait().unwrap().is_none()
     }
 
     fn reap(&mut self) -> Vec<String> {

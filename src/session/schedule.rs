@@ -194,11 +194,11 @@ mod tests {
     fn a_renewal_that_buys_nothing_is_the_clamp() {
         for (old_s, gain_s, clamped) in [
             (300, 180, false),
-            (300, 31, false),
+            (300, 30, false),
             (300, 29, true),
             (300, 0, true),
             (86_400, 4_319, true),
-            (86_400, 4_321, false),
+            (86_400, 4_320, false),
             (6, 3, false),
             (6, 0, true),
         ] {

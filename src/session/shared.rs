@@ -237,3 +237,25 @@ impl SharedSession {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::time::SystemClock;
+
+    #[test]
+    fn the_worker_hears_why_it_was_woken_and_of_each_question_once() {
+        let (shared, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        assert_eq!(shared.wake(), Wake::Elapsed, "nobody has asked for anything");
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| shared.renewed_after(Generation::default()));
+            nudges.recv_timeout(policy::RELOAD_WAIT_MAX).expect("a nudge");
+            assert_eq!(shared.wake(), Wake::Wanted);
+            assert_eq!(shared.wake(), Wake::Elapsed);
+            shared.rest(Status::UNKNOWN);
+            assert!(asking.join().expect("it was answered").session.is_none());
+        });
+    }
+}

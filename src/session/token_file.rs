@@ -42,9 +42,6 @@ const RESERVED_BYTE: u8 = b'#';
 /// was written to its end from the beginning of one.
 const TERMINATOR: u8 = b'\n';
 
-/// Tries for a temporary name that is free: two 64-bit random names do not meet twice.
-const NAME_ATTEMPTS_MAX: u32 = 4;
-
 impl TokenFile {
     /// The file at this place. Nothing is touched yet.
     pub fn new(place: TokenPlace) -> TokenFile {
@@ -258,10 +255,7 @@ impl TokenFile {
     }
 
     fn directory(&self) -> &Path {
-        match self.place.write.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        }
+        parent(&self.place.write)
     }
 
     fn temporary_prefix(&self) -> String {
@@ -270,21 +264,13 @@ impl TokenFile {
     }
 
     fn create_temporary(&self) -> Result<Prepared, FileFault> {
-        let mut attempt = 1_u32;
-        loop {
-            // RandomState is seeded by the operating system: unique names without another dependency. That
-            // the name is new is made sure by O_EXCL, not by luck.
-            let random = RandomState::new().hash_one(attempt);
-            let name = format!("{}{random:016x}", self.temporary_prefix());
-            let path = self.directory().join(OsString::from(name));
-            match private(OpenOptions::new().write(true).create_new(true)).open(&path) {
-                Ok(file) => return Ok(Prepared { path, file }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < NAME_ATTEMPTS_MAX => {
-                    attempt = attempt.saturating_add(1);
-                }
-                Err(error) => return Err(FileFault::new("create a temporary file", &error)),
-            }
-        }
+        // RandomState is seeded by the operating system: unique names without another dependency. That the name is
+        // new is made sure by O_EXCL, not by luck; one that is not would be met by the next attempt to renew.
+        let random = RandomState::new().hash_one(());
+        let path = self.directory().join(OsString::from(format!("{}{random:016x}", self.temporary_prefix())));
+        let file = private(OpenOptions::new().write(true).create_new(true)).open(&path);
+        let file = file.map_err(|error| FileFault::new("create a temporary file", &error))?;
+        Ok(Prepared { path, file })
     }
 }
 
@@ -375,10 +361,12 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
     builder.create(directory)?;
     // A new directory is itself an entry that a power cut may lose.
-    match directory.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-        _ => Ok(()),
-    }
+    sync_directory(parent(directory))
+}
+
+/// The directory in which this stands.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]
