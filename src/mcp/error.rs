@@ -20,7 +20,7 @@ pub struct ErrorObject {
     pub data: Option<String>,
 }
 
-/// The error codes in use. JSON-RPC's own, and two of MCP's.
+/// The error codes in use. JSON-RPC's own, and three of MCP's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorCode {
     /// Not JSON.
@@ -35,6 +35,8 @@ pub enum ErrorCode {
     InternalError,
     /// No such resource. Handshake revisions only.
     ResourceNotFound,
+    /// The request needs something that its client has not declared. Without a handshake only.
+    MissingRequiredClientCapability,
     /// The request is of a revision that is not spoken here.
     UnsupportedProtocolVersion,
 }
@@ -89,6 +91,7 @@ impl ErrorCode {
             ErrorCode::InvalidParams => -32602,
             ErrorCode::InternalError => -32603,
             ErrorCode::ResourceNotFound => -32002,
+            ErrorCode::MissingRequiredClientCapability => -32021,
             ErrorCode::UnsupportedProtocolVersion => -32022,
         }
     }

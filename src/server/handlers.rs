@@ -12,7 +12,7 @@ use crate::mcp::subscriptions::{Filter, Full, SUBSCRIPTIONS_MAX};
 use crate::mcp::types::{self, Cache, discover_result, initialize_result};
 
 use super::Server;
-use super::service::{Reply, Service, Standing};
+use super::service::{Reply, Standing};
 
 /// How long a client without a handshake may keep what the server says of itself: it changes with the program's
 /// version only.
@@ -50,18 +50,20 @@ impl Server {
         Ok(self.empty_result(era))
     }
 
+    /// A client may subscribe to a resource that does not exist yet. What never changes, and what nobody knows, need
+    /// not be remembered.
     pub(super) fn subscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        let (uri, standing) = known_resource(&*self.service, era, params)?;
-        // What never changes need not be remembered.
-        if standing == Standing::Changing {
+        let [uri] = params.members(["uri"]);
+        let uri = text(uri, "uri")?;
+        if self.service.resource(&uri) == Some(Standing::Changing) {
             self.subscriptions.subscribe(&uri).map_err(too_many)?;
         }
         Ok(self.empty_result(era))
     }
 
     pub(super) fn unsubscribe(&mut self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        let (uri, _) = known_resource(&*self.service, era, params)?;
-        self.subscriptions.unsubscribe(&uri);
+        let [uri] = params.members(["uri"]);
+        self.subscriptions.unsubscribe(&text(uri, "uri")?);
         Ok(self.empty_result(era))
     }
 
@@ -84,19 +86,6 @@ impl Server {
 fn too_many(_: Full) -> ErrorObject {
     let message = format!("Too many subscriptions: at most {SUBSCRIPTIONS_MAX} are kept");
     ErrorObject::new(ErrorCode::InternalError, message)
-}
-
-fn known_resource(
-    service: &dyn Service,
-    era: Era,
-    params: &Params,
-) -> Result<(String, Standing), ErrorObject> {
-    let [uri] = params.members(["uri"]);
-    let uri = text(uri, "uri")?;
-    match service.resource(&uri) {
-        Some(standing) => Ok((uri, standing)),
-        None => Err(no_resource(era, &uri)),
-    }
 }
 
 /// There is no resource of this URI.
