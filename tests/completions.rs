@@ -196,6 +196,10 @@ fn the_manual_page_has_everything_and_is_read_without_a_warning() {
             assert!(page.contains(&option.replace('-', "\\-")), "{command} {option}");
         }
     }
+    let help = printed(&["--help"]);
+    for variable in help.split_whitespace().filter(|word| word.starts_with("WAIAAS_")) {
+        assert!(page.contains(variable), "{variable}");
+    }
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("waiaas-mcp.1");
     #[expect(clippy::disallowed_methods, reason = "a file of the test's own")]
