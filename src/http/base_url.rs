@@ -65,6 +65,11 @@ impl BaseUrl {
         Ok(BaseUrl(format!("{scheme}://{}{path}", authority.to_ascii_lowercase())))
     }
 
+    /// Whether the way there is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
     /// The URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -13,7 +13,9 @@ use ureq::config::{AutoHeaderValue, Config};
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use ureq::http::{self, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+#[cfg(feature = "tls")]
+use ureq::unversioned::transport::RustlsConnector;
+use ureq::unversioned::transport::{Connector as _, NextTimeout, TcpConnector};
 use ureq::{Agent, AsSendBody, Timeout};
 
 use super::base_url::BaseUrl;
@@ -30,12 +32,19 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Connections kept: as many as calls may run at once.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 
-/// Buffers of one connection, in bytes. The library's own 128 KiB a side would make 64 connections weigh more
-/// than the rest of the program; a daemon's headers are below 1 KiB.
-const BUFFER_BYTES: usize = 16 * 1024;
+/// What is read of a connection at once, in bytes. The library's own 128 KiB would make 64 connections weigh more than
+/// the rest of the program.
+const INPUT_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Largest header block of an answer, in bytes.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Largest header block of an answer, in bytes. It must fit into the buffer; a daemon's is below 1 KiB, and proxies
+/// stop at as much by themselves.
+const HEADER_BYTES_MAX: usize = INPUT_BUFFER_BYTES - 1;
+
+/// What is written to a connection at once, in bytes. The request's first line and each of its headers must fit.
+const OUTPUT_BUFFER_BYTES: usize = 2 * 1024;
+
+/// What stands in a line beside the URL or the credential, in bytes.
+const LINE_FRAME_BYTES: usize = 64;
 
 /// The real transport: HTTP/1.1 to one daemon.
 pub struct Http {
@@ -55,9 +64,9 @@ impl Http {
 
     fn agent(&self, repeatable: bool) -> &Agent {
         if repeatable {
-            self.kept.get_or_init(|| agent(IDLE_CONNECTIONS_MAX))
+            self.kept.get_or_init(|| agent(&self.base, IDLE_CONNECTIONS_MAX))
         } else {
-            self.fresh.get_or_init(|| agent(0))
+            self.fresh.get_or_init(|| agent(&self.base, 0))
         }
     }
 
@@ -68,9 +77,11 @@ impl Http {
         time_max: Duration,
         body: impl AsSendBody,
     ) -> Result<Response, HttpFault> {
+        let url = format!("{}{}", self.base.as_str(), request.target);
+        let longest_line = url.len().max(credential_bytes(credential)).saturating_add(LINE_FRAME_BYTES);
         let mut outgoing = http::Request::builder()
             .method(method(request.method))
-            .uri(format!("{}{}", self.base.as_str(), request.target))
+            .uri(url)
             .body(body)
             .map_err(|error| fault(&ureq::Error::Http(error)))?;
         let headers = outgoing.headers_mut();
@@ -80,8 +91,12 @@ impl Http {
         add_credential(headers, credential)?;
 
         let agent = self.agent(request.repeatable);
-        let outgoing = agent.configure_request(outgoing).timeout_global(Some(time_max)).build();
-        let mut incoming = agent.run(outgoing).map_err(|error| fault(&error))?;
+        let mut outgoing = agent.configure_request(outgoing).timeout_global(Some(time_max));
+        if longest_line > OUTPUT_BUFFER_BYTES {
+            // Such a request gets a connection of its own.
+            outgoing = outgoing.output_buffer_size(longest_line);
+        }
+        let mut incoming = agent.run(outgoing.build()).map_err(|error| fault(&error))?;
         let mut body = incoming
             .body_mut()
             .with_config()
@@ -114,7 +129,7 @@ impl Transport for Http {
     }
 }
 
-fn agent(idle_connections_max: usize) -> Agent {
+fn agent(base: &BaseUrl, idle_connections_max: usize) -> Agent {
     let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -127,11 +142,28 @@ fn agent(idle_connections_max: usize) -> Agent {
         .max_idle_age(IDLE_TIME_MAX)
         .max_idle_connections(idle_connections_max)
         .max_idle_connections_per_host(idle_connections_max)
-        .input_buffer_size(BUFFER_BYTES)
-        .output_buffer_size(BUFFER_BYTES)
+        .input_buffer_size(INPUT_BUFFER_BYTES)
+        .output_buffer_size(OUTPUT_BUFFER_BYTES)
         .max_response_header_size(HEADER_BYTES_MAX)
         .build();
-    Agent::with_parts(config, DefaultConnector::default(), LoopbackFirst::default())
+    // Only what is needed is in the chain, because a connection is made on the stack of each call's thread: TLS alone
+    // takes a third of it, and the library's own chain has proxies too.
+    let plain = ().chain(TcpConnector::default());
+    #[cfg(feature = "tls")]
+    if base.is_secure() {
+        let secure = plain.chain(RustlsConnector::default());
+        return Agent::with_parts(config, secure, LoopbackFirst::default());
+    }
+    debug_assert!(!base.is_secure(), "without TLS no such address is taken");
+    Agent::with_parts(config, plain, LoopbackFirst::default())
+}
+
+fn credential_bytes(credential: Credential<'_>) -> usize {
+    match credential {
+        Credential::None => 0,
+        Credential::Session(token) => token.expose().len(),
+        Credential::Master(password) => password.expose().len(),
+    }
 }
 
 fn method(method: Method) -> http::Method {

@@ -22,11 +22,24 @@ pub(super) enum Json {
 
 /// A JSON object with its members in the order given; values are anything that `Json` can be made from.
 macro_rules! object {
-    { $($key:literal : $value:expr),* $(,)? } => {
-        Json::Object(vec![$((std::borrow::Cow::Borrowed($key), Json::from($value))),*])
-    };
+    { $($key:literal : $value:expr),* $(,)? } => {{
+        #[allow(unused_mut, reason = "an empty object has no members")]
+        let mut members = Vec::new();
+        $($crate::sandbox::json::push_member(&mut members, $key, $value);)*
+        Json::Object(members)
+    }};
 }
 pub(super) use object;
+
+/// One member. Not inlined: there are hundreds of places, and none of them is in a hurry.
+#[inline(never)]
+pub(super) fn push_member(
+    members: &mut Vec<(Cow<'static, str>, Json)>,
+    key: &'static str,
+    value: impl Into<Json>,
+) {
+    members.push((Cow::Borrowed(key), value.into()));
+}
 
 impl Json {
     /// The object with one more member at its end. Anything but an object stays as it is.

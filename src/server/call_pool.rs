@@ -1,13 +1,16 @@
 //! The threads that calls run on, so that a slow one delays nothing else.
 //!
 //! Used by the server, which owns it and hears of what calls say and of their ends as one more event. Threads are
-//! started when they are first needed and stay. A panic in a call is that call's end and nobody else's. Refuses to know what a
-//! call does.
+//! started when they are needed, and all but one end when they are not. A panic in a call is that call's end and
+//! nobody else's. Refuses to know what a call does.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
 
 use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::in_flight::Ticket;
@@ -27,6 +30,13 @@ const CALLS_WAITING_MAX: usize = 2048;
 /// becomes memory.
 pub(super) const STACK_BYTES: usize = 256 * 1024;
 
+/// How long a thread waits for another call before it ends and gives its memory back. Starting one costs less than a
+/// tenth of a millisecond, so there is no use in keeping many for long.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Threads that stay for the next call.
+const IDLE_THREADS_KEPT: usize = 1;
+
 /// The work of one call: the result of its request, as JSON text.
 pub type Work = Box<dyn FnOnce(&Ongoing) -> String + Send>;
 
@@ -37,7 +47,10 @@ pub struct CallPool {
     report: Sender<Report>,
     reports: Receiver<Report>,
     waker: Waker,
-    threads: usize,
+    /// Threads there are. A thread counts itself out only while nothing waits, and both under this lock, so that no
+    /// call is left to a thread that has just gone.
+    threads: Arc<Mutex<usize>>,
+    idle_time_max: Duration,
     /// Submitted and not yet forgotten.
     outstanding: usize,
 }
@@ -101,7 +114,16 @@ impl CallPool {
         // The queues are bounded by `outstanding`.
         let (waiting, calls) = unbounded();
         let (report, reports) = unbounded();
-        CallPool { waiting, calls, report, reports, waker, threads: 0, outstanding: 0 }
+        CallPool {
+            waiting,
+            calls,
+            report,
+            reports,
+            waker,
+            threads: Arc::default(),
+            idle_time_max: IDLE_TIME_MAX,
+            outstanding: 0,
+        }
     }
 
     /// Has a call run as soon as a thread is free.
@@ -112,14 +134,16 @@ impl CallPool {
         if self.outstanding >= CALLS_MAX + CALLS_WAITING_MAX {
             return Err(Full);
         }
-        if self.outstanding >= self.threads && self.threads < CALLS_MAX {
-            self.start_thread();
-        }
-        if self.threads == 0 {
+        self.waiting.send(Call { ticket, cancelled, work }).map_err(|_| Full)?;
+        // Counted after the call is in the queue: see `threads`.
+        let threads = *self.threads.lock();
+        if self.outstanding >= threads && threads < CALLS_MAX && !self.start_thread() && threads == 0 {
+            // Nobody else can have taken it.
+            let _ = self.calls.try_recv();
             return Err(Full);
         }
         self.outstanding += 1;
-        self.waiting.send(Call { ticket, cancelled, work }).map_err(|_| Full)
+        Ok(())
     }
 
     /// Where calls are heard of.
@@ -132,30 +156,72 @@ impl CallPool {
         self.outstanding = self.outstanding.saturating_sub(1);
     }
 
-    fn start_thread(&mut self) {
-        let (calls, report, waker) = (self.calls.clone(), self.report.clone(), self.waker.clone());
-        let name = format!("call-{}", self.threads + 1);
-        let builder = thread::Builder::new().name(name).stack_size(STACK_BYTES);
-        match builder.spawn(move || run(&calls, &report, &waker)) {
-            Ok(_) => self.threads += 1,
+    /// One more thread; whether the operating system had one.
+    fn start_thread(&mut self) -> bool {
+        let threads = Arc::clone(&self.threads);
+        let worker = CallThread {
+            calls: self.calls.clone(),
+            report: self.report.clone(),
+            waker: self.waker.clone(),
+            threads: Arc::clone(&threads),
+            idle_time_max: self.idle_time_max,
+        };
+        let builder = thread::Builder::new().name("call".to_owned()).stack_size(STACK_BYTES);
+        // Counted before it begins, because it may count itself out at once.
+        let mut count = threads.lock();
+        match builder.spawn(move || worker.run()) {
+            Ok(_) => *count = count.saturating_add(1),
             Err(error) => {
                 let error = error.to_string();
                 log::event(Area::Server, Level::Warn, "thread.refused", &[("error", &Foreign(&error))]);
+                return false;
             }
         }
+        true
     }
 }
 
-fn run(calls: &Receiver<Call>, report: &Sender<Report>, waker: &Waker) {
-    while let Ok(Call { ticket, cancelled, work }) = calls.recv() {
-        let call = Ongoing { ticket, cancelled, report: report.clone(), waker: waker.clone() };
-        let result = if call.cancelled.is_cancelled() {
-            None
-        } else {
-            panic::catch_unwind(AssertUnwindSafe(|| work(&call))).ok()
-        };
-        if !call.tell(Told::Finished(result)) {
-            return;
+/// What a thread holds.
+struct CallThread {
+    calls: Receiver<Call>,
+    report: Sender<Report>,
+    waker: Waker,
+    threads: Arc<Mutex<usize>>,
+    idle_time_max: Duration,
+}
+
+impl CallThread {
+    fn run(&self) {
+        while let Some(Call { ticket, cancelled, work }) = self.next_call() {
+            let call = Ongoing { ticket, cancelled, report: self.report.clone(), waker: self.waker.clone() };
+            let result = if call.cancelled.is_cancelled() {
+                None
+            } else {
+                panic::catch_unwind(AssertUnwindSafe(|| work(&call))).ok()
+            };
+            if !call.tell(Told::Finished(result)) {
+                return;
+            }
+        }
+    }
+
+    /// The next call; `None` if there is none and this thread is not needed any more.
+    fn next_call(&self) -> Option<Call> {
+        loop {
+            match self.calls.recv_timeout(self.idle_time_max) {
+                Ok(call) => return Some(call),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let mut threads = self.threads.lock();
+            if *threads <= IDLE_THREADS_KEPT {
+                drop(threads);
+                return self.calls.recv().ok();
+            }
+            if self.calls.is_empty() {
+                *threads = threads.saturating_sub(1);
+                return None;
+            }
         }
     }
 }
@@ -225,7 +291,7 @@ mod tests {
         assert_eq!(end(&pool), (tickets[0], None));
         pool.forget();
         pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fine".to_owned())).expect("room");
-        assert_eq!(pool.threads, 1, "the first thread is still there and free");
+        assert_eq!(*pool.threads.lock(), 1, "the first thread is still there and free");
         assert_eq!(end(&pool), (tickets[1], Some("fine".to_owned())));
     }
 
@@ -264,10 +330,29 @@ mod tests {
             });
             pool.submit(ticket, Cancelled::default(), work).expect("room");
         }
-        assert_eq!(pool.threads, CALLS_MAX);
+        assert_eq!(*pool.threads.lock(), CALLS_MAX);
         assert_eq!(pool.submit(tickets(1)[0], Cancelled::default(), Box::new(|_| String::new())), Err(Full));
         drop(go);
         let ends = std::iter::from_fn(|| pool.reports().recv_timeout(WAIT_MAX).ok());
         assert_eq!(ends.take(CALLS_MAX + CALLS_WAITING_MAX).count(), CALLS_MAX + CALLS_WAITING_MAX);
+    }
+
+    #[test]
+    fn threads_that_are_not_needed_end_and_no_call_is_left_to_one_that_goes() {
+        const ROUNDS: usize = 300;
+        let mut pool = CallPool { idle_time_max: Duration::from_micros(50), ..CallPool::new(waker()) };
+        let tickets = tickets(4 * ROUNDS);
+        for round in tickets.chunks(4) {
+            for ticket in round {
+                pool.submit(*ticket, Cancelled::default(), Box::new(|_| String::new())).expect("room");
+            }
+            for _ in round {
+                pool.reports().recv_timeout(WAIT_MAX).expect("a thread takes every call");
+                pool.forget();
+            }
+        }
+        let polled = crossbeam_channel::tick(Duration::from_millis(5));
+        let is_alone = (0..2000).any(|_| polled.recv().is_ok() && *pool.threads.lock() == IDLE_THREADS_KEPT);
+        assert!(is_alone, "{} threads are left", *pool.threads.lock());
     }
 }

@@ -1,0 +1,97 @@
+//! The HTTP client against a server that says exactly what a test tells it to.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use waiaas_mcp::http::base_url::BaseUrl;
+use waiaas_mcp::http::client::Http;
+use waiaas_mcp::http::{Credential, HttpFaultKind, Request, Transport as _};
+use waiaas_mcp::secret::Token;
+
+const TIME_MAX: Duration = Duration::from_secs(20);
+
+/// A client of a server that answers every request with `answer`, and what heads the server was sent, each with the
+/// number of its connection.
+fn client_of(answer: String) -> (Http, Receiver<(usize, String)>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let base = BaseUrl::parse(&format!("http://{}", listener.local_addr().expect("an address")));
+    let (report, heads) = channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let (answer, report) = (answer.clone(), report.clone());
+            thread::spawn(move || {
+                serve(stream, &answer, |head| {
+                    let _ = report.send((number, head));
+                })
+            });
+        }
+    });
+    (Http::new(base.expect("a good URL")), heads)
+}
+
+fn serve(mut stream: TcpStream, answer: &str, mut report: impl FnMut(String)) {
+    let mut head = Vec::new();
+    let mut buffer = [0; 64 * 1024];
+    while let Ok(bytes @ 1..) = stream.read(&mut buffer) {
+        head.extend_from_slice(&buffer[..bytes]);
+        if head.ends_with(b"\r\n\r\n") {
+            report(String::from_utf8(std::mem::take(&mut head)).expect("a head is text"));
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn answer_with(headers: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{headers}\r\n{{}}")
+}
+
+#[test]
+fn a_line_of_any_length_reaches_the_daemon_whole() {
+    let (http, heads) = client_of(answer_with(""));
+    for length in [10, 1900, 2000, 2048, 5000, 60_000] {
+        let target = format!("/v1/wallet/balance?x={}", "y".repeat(length));
+        let token = Token::new(format!("wai_sess_a.{}.c", "z".repeat(length)));
+        for (request, credential) in [
+            (Request::get(&target), Credential::None),
+            (Request::get("/v1/wallet/balance"), Credential::Session(&token)),
+        ] {
+            let answer = http.send(&request, credential, TIME_MAX).expect("an answer");
+            assert_eq!((answer.status, answer.body.as_slice()), (200, b"{}".as_slice()), "{length}");
+            let (_, head) = heads.recv_timeout(TIME_MAX).expect("a head");
+            assert!(head.starts_with(&format!("GET {} HTTP/1.1\r\n", request.target)), "{length}");
+            let is_there = head.contains(&format!(": Bearer {}\r\n", token.expose()));
+            assert_eq!(is_there, matches!(credential, Credential::Session(_)), "{length}");
+        }
+    }
+}
+
+#[test]
+fn ordinary_requests_share_a_connection_and_a_long_one_has_its_own() {
+    let (http, heads) = client_of(answer_with(""));
+    let long = format!("/v1/x?{}", "y".repeat(4000));
+    let connections: Vec<usize> = ["/v1/a", "/v1/b", &long, "/v1/c"]
+        .iter()
+        .map(|target| {
+            http.send(&Request::get(*target), Credential::None, TIME_MAX).expect("an answer");
+            heads.recv_timeout(TIME_MAX).expect("a head").0
+        })
+        .collect();
+    assert_eq!(connections, [0, 0, 1, 0]);
+}
+
+#[test]
+fn an_answers_headers_are_bounded() {
+    for (bytes, is_taken) in [(100, true), (7000, true), (9000, false), (1_000_000, false)] {
+        let (http, _heads) = client_of(answer_with(&format!("x-long: {}\r\n", "v".repeat(bytes))));
+        let outcome = http.send(&Request::get("/health"), Credential::None, TIME_MAX);
+        assert_eq!(outcome.is_ok(), is_taken, "{bytes}");
+        if let Err(fault) = outcome {
+            assert!(fault.sent && fault.kind == HttpFaultKind::Broken, "{bytes}: {fault:?}");
+        }
+    }
+}
