@@ -1,7 +1,7 @@
 //! Entries put into files of every format: what stands there afterwards, to the byte.
 
 use waiaas_mcp::cli::clients::value::Value;
-use waiaas_mcp::cli::clients::{CLIENTS, Client, Edit, Entry, edit};
+use waiaas_mcp::cli::clients::{CLIENTS, Client, Edit, Entry, Target, edit};
 
 use crate::judge::{in_order_of_names, judged, server, without};
 use crate::support::{client, entry, small};
@@ -60,6 +60,77 @@ fn several_entries_stand_side_by_side_with_every_character_a_name_may_have() {
         let first = added(client, old, &entry("waiaas-one"));
         let second = added(client, &first, &entry("waiaas-two"));
         assert_eq!(edit(client, &second, &entry("waiaas-one")), Ok(Edit::Unchanged), "{name}");
+    }
+}
+
+#[test]
+fn every_name_survives_every_format() {
+    let names = [
+        "true",
+        "No",
+        "null",
+        "~",
+        "1",
+        "0x1f",
+        "1e3",
+        ".5",
+        "-",
+        "- x",
+        "? x",
+        "a: b",
+        "a #b",
+        "#",
+        "&a",
+        "*a",
+        "!a",
+        "%a",
+        "@a",
+        "`a`",
+        "|",
+        ">",
+        "[a]",
+        "{a}",
+        "'",
+        "\"",
+        "\\",
+        "\\n",
+        "C:\\Users\\ada",
+        " a",
+        "a ",
+        "",
+        "é",
+        "日本",
+        "😀",
+        "a\tb",
+        "a\nb",
+        "a\r\nb",
+        "\u{1}",
+        "\u{7f}",
+        "\u{85}",
+        "\u{a0}",
+        "\u{2028}",
+        "\u{feff}",
+        "\u{fffe}",
+        "=",
+        "<<",
+        "2026-10-01",
+        "12:30",
+        "a,b",
+        "a:b",
+        "...",
+        "---",
+    ];
+    for (name, old, _) in FILES {
+        for wallet_name in names {
+            let target = Target {
+                command: format!("/bin/{wallet_name}/waiaas-mcp").into(),
+                data_dir: "/data".into(),
+                wallet_name: Some(wallet_name.to_owned()),
+                ..Target::default()
+            };
+            let entry = Entry::new("waiaas", &target).expect("Unicode");
+            added(client(name), old, &entry);
+        }
     }
 }
 
