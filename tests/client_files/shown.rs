@@ -193,3 +193,63 @@ fn a_dollar_is_refused_where_the_client_would_read_a_variable() {
         assert_eq!(misread.is_some(), is_refused, "{data_dir} in {client_name}: {misread:?}");
     }
 }
+
+/// The lines around the table of clients in the README.
+const README_BEGIN: &str = "<!-- clients: `UPDATE_SNAPSHOTS=1 cargo test --test client_files` writes what is between these two lines -->\n";
+const README_END: &str = "<!-- end of clients -->\n";
+
+#[test]
+fn the_readme_tells_of_every_client_what_the_table_says() {
+    let home = directories(System::Linux, "~");
+    let rows = CLIENTS.iter().map(|client| {
+        let path = client.path(&home).expect("a home directory");
+        let command = add_command(client, &entry("waiaas"), System::Linux);
+        let own = command.map_or_else(String::new, |command| {
+            let words: Vec<&str> =
+                command.split(' ').take_while(|word| !word.starts_with("--scope")).collect();
+            let words = words.iter().take(if words[0] == "code" { 2 } else { 3 });
+            format!("`{}`", words.copied().collect::<Vec<_>>().join(" "))
+        });
+        format!(
+            "| {} | `{}` | `{}` | `{}` | {own} |\n",
+            client.title,
+            client.name,
+            path.display(),
+            client.top_key
+        )
+    });
+    let head = "| client | NAME | its file on Linux | the entry stands below | its own command |\n|---|---|---|---|---|\n";
+    let table = format!("{head}{}", rows.collect::<String>());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("a README");
+    let (before, rest) = readme.split_once(README_BEGIN).expect("the line before the table");
+    let (written, after) = rest.split_once(README_END).expect("the line after the table");
+    if std::env::var("UPDATE_SNAPSHOTS").is_ok_and(|value| value == "1") {
+        std::fs::write(path, format!("{before}{README_BEGIN}{table}{README_END}{after}")).expect("writable");
+        return;
+    }
+    assert!(
+        written == table,
+        "the table is stale: UPDATE_SNAPSHOTS=1 cargo test --test client_files writes it"
+    );
+}
+
+#[test]
+fn the_entries_in_the_readme_are_those_that_are_written() {
+    let target = Target {
+        command: "/usr/local/bin/waiaas-mcp".into(),
+        data_dir: "/home/you/.waiaas".into(),
+        ..Target::default()
+    };
+    let entries = [Entry::new("waiaas", &target).expect("Unicode")];
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    for (name, language) in [("codex", "toml"), ("goose", "yaml")] {
+        let block = format!("```{language}\n{}```\n", snippet(client(name), &entries));
+        assert!(readme.contains(&block), "the README does not hold\n{block}");
+    }
+    let json = readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let json: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let wanted = snippet(client("claude-desktop"), &entries);
+    assert_eq!(json, serde_json::from_str::<serde_json::Value>(&wanted).expect("JSON"));
+}
