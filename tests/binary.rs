@@ -28,6 +28,8 @@ mod mounts;
 mod run;
 #[path = "binary/situations.rs"]
 mod situations;
+#[path = "binary/stalled.rs"]
+mod stalled;
 
 use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,11 +48,12 @@ const SCENES_AT_ONCE: usize = 12;
 fn every_scene_comes_out_well() {
     #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the program")]
     let word = std::env::var("WAIAAS_TEST_SCENES").unwrap_or_default();
-    let scenes: Vec<Scene> = [situations::SCENES, files::SCENES, mounts::SCENES, ends::SCENES, input::SCENES]
-        .concat()
-        .into_iter()
-        .filter(|(name, _)| name.contains(&word))
-        .collect();
+    let scenes: Vec<Scene> =
+        [situations::SCENES, stalled::SCENES, files::SCENES, mounts::SCENES, ends::SCENES, input::SCENES]
+            .concat()
+            .into_iter()
+            .filter(|(name, _)| name.contains(&word))
+            .collect();
     assert!(!scenes.is_empty(), "no scene is named {word:?}");
     let failed = play(&scenes);
     assert!(failed.is_empty(), "{} of {} scenes failed: {failed:#?}", failed.len(), scenes.len());

@@ -31,6 +31,9 @@ const AHEAD_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 /// How long a client may leave its answers unread when the pipe is full, before it is given up.
 const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// The same once the client has said its last. One that still wants its answers is reading by then.
+const STALL_TIME_AT_END_MAX: Duration = Duration::from_secs(5);
+
 /// The same once the program ends.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 
@@ -148,9 +151,7 @@ impl Connection {
             }
             let watched = time_max.min(CLIENT_WATCH_INTERVAL);
             let ready = self.wait(watched, false);
-            if ready.nothing && !self.end_told && (self.is_client_gone)() {
-                self.waker.0.stop.store(true, Ordering::SeqCst);
-            } else if ready.nothing {
+            if ready.nothing && !self.stop_if_client_is_gone() {
                 return Heard::Nothing;
             }
         }
@@ -176,17 +177,25 @@ impl Connection {
     }
 
     fn write_all(&mut self, mut bytes: &[u8]) -> bool {
+        let mut waited = Duration::ZERO;
         while !bytes.is_empty() {
-            let stopping = self.waker.0.stop.load(Ordering::SeqCst);
-            let ready = self.wait(if stopping { FLUSH_TIME_MAX } else { self.patience }, true);
-            if ready.nothing {
+            let time_left = self.patience_now().saturating_sub(waited).min(CLIENT_WATCH_INTERVAL);
+            if time_left.is_zero() {
                 return false;
+            }
+            let ready = self.wait(time_left, true);
+            if ready.nothing {
+                waited = waited.saturating_add(time_left);
+                self.stop_if_client_is_gone();
             }
             if !ready.output {
                 continue;
             }
             match rustix::io::write(&self.output, &bytes[..bytes.len().min(WRITE_BYTES)]) {
-                Ok(written) => bytes = &bytes[written..],
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    waited = Duration::ZERO;
+                }
                 Err(error) => {
                     let error = io::Error::from(error);
                     match error.kind() {
@@ -202,6 +211,25 @@ impl Connection {
             }
         }
         true
+    }
+
+    /// How long a client may leave its answers unread, as things are.
+    fn patience_now(&self) -> Duration {
+        let stopping = self.waker.0.stop.load(Ordering::SeqCst);
+        let bounds = [(stopping, FLUSH_TIME_MAX), (self.input_ended, STALL_TIME_AT_END_MAX)];
+        bounds
+            .into_iter()
+            .filter(|(holds, _)| *holds)
+            .map(|(_, time)| time)
+            .fold(self.patience, Duration::min)
+    }
+
+    fn stop_if_client_is_gone(&mut self) -> bool {
+        let is_gone = !self.end_told && (self.is_client_gone)();
+        if is_gone {
+            self.waker.0.stop.store(true, Ordering::SeqCst);
+        }
+        is_gone
     }
 
     /// The next message that is complete.
