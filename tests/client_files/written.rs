@@ -4,7 +4,7 @@ use waiaas_mcp::cli::clients::value::Value;
 use waiaas_mcp::cli::clients::{CLIENTS, Client, Edit, Entry, Target, edit};
 
 use crate::judge::{in_order_of_names, judged, server, without};
-use crate::support::{client, entry, small};
+use crate::support::{WALLET, client, entry, small};
 
 /// A file as its client's users have it, and the same with our entry.
 const FILES: [(&str, &str, &str); 9] = [
@@ -288,6 +288,48 @@ fn an_entry_that_starts_the_same_is_left_alone_whatever_else_it_says() {
         ),
     ] {
         assert_eq!(edit(client(name), old, &small("waiaas")), Ok(Edit::Unchanged), "{name}: {old}");
+    }
+}
+
+#[test]
+fn an_entry_for_another_daemon_wallet_or_directory_is_not_taken_for_ours() {
+    let target = |change: fn(&mut Target)| {
+        let mut target = Target {
+            command: "/bin/waiaas-mcp".into(),
+            data_dir: "/data".into(),
+            wallet_id: Some(WALLET.to_owned()),
+            ..Target::default()
+        };
+        change(&mut target);
+        target
+    };
+    let others: [fn(&mut Target); 6] = [
+        |target| target.command = "/other/waiaas-mcp".into(),
+        |target| target.data_dir = "/other".into(),
+        |target| target.base_url = Some("https://other.example".to_owned()),
+        |target| target.wallet_id = None,
+        |target| target.wallet_id = Some("other".to_owned()),
+        |target| target.wallet_name = Some("other".to_owned()),
+    ];
+    let ours = Entry::new("waiaas", &target(|_| {})).expect("Unicode");
+    for (name, old, _) in FILES {
+        let client = client(name);
+        for (index, change) in others.into_iter().enumerate() {
+            let text = added(client, old, &Entry::new("waiaas", &target(change)).expect("Unicode"));
+            match edit(client, &text, &ours) {
+                Ok(Edit::Different { replaced, .. }) => {
+                    assert_eq!(edit(client, &replaced, &ours), Ok(Edit::Unchanged), "{name}, {index}");
+                }
+                other => panic!("{name}, {index}: {other:?}"),
+            }
+        }
+        let text = added(client, old, &ours).replace("WAIAAS_WALLET_ID", "WAIAAS_SESSION_TOKEN");
+        match edit(client, &text, &ours) {
+            Ok(Edit::Different { replaced, .. }) => {
+                assert!(!replaced.contains("WAIAAS_SESSION_TOKEN"), "{name}: {replaced}")
+            }
+            other => panic!("{name}: {other:?}"),
+        }
     }
 }
 
