@@ -29,5 +29,6 @@ failed = sum(failed for *_, failed in scenarios)
 verdict = "yes" if code == "0" else f"NO, exit {code}: {path}"
 print(ROW.format(server, revision, f"{passed} of {len(required)}", f"{checks} of {checks + failed}", verdict), flush=True)
 if code != "0":
+    print("    did not pass:", *(name for is_good, name, *_ in scenarios if not is_good))
     told = summary.partition("Total:")[2] or log[-2000:]
     print("\n".join("    " + line for line in told.strip().splitlines()))
