@@ -98,6 +98,14 @@ fn every_command_of_the_readme_does_what_it_says() {
 #[test]
 fn every_command_and_script_that_is_named_exists() {
     let help = help();
+    let readme = read("README.md");
+    let rows = help.split("Commands:\n").nth(1).expect("the commands").lines();
+    for name in rows.take_while(|row| row.starts_with("  ")).filter_map(|row| row.split_whitespace().next()) {
+        let row = ["`", " "].map(|end| format!("\n| `waiaas-mcp {name}{end}"));
+        let has_row =
+            row.iter().any(|row| readme.contains(row)) || readme.contains(&format!("or `waiaas-mcp {name}`"));
+        assert!(has_row, "README.md: the table of commands has no row for {name}");
+    }
     for document in DOCUMENTS {
         let text = read(document);
         for span in spans(&text) {
