@@ -1,5 +1,7 @@
 //! What the operating system tells of a running process. Linux only.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 
 /// A process of ours.
@@ -20,17 +22,15 @@ impl Process {
         fs::read_dir(format!("/proc/{}/fd", self.0)).unwrap().count()
     }
 
-    /// How often its threads began to run.
-    pub(crate) fn wake_ups(self) -> u64 {
+    /// How often each of its threads has begun to run.
+    pub(crate) fn wake_ups(self) -> BTreeMap<OsString, u64> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.0)).unwrap();
         let switches = tasks.flatten().filter_map(|task| {
             let status = fs::read_to_string(task.path().join("status")).ok()?;
-            Some(
-                number(&status, "\nvoluntary_ctxt_switches:")?
-                    + number(&status, "nonvoluntary_ctxt_switches:")?,
-            )
+            let own = number(&status, "\nvoluntary_ctxt_switches:")?;
+            Some((task.file_name(), own + number(&status, "nonvoluntary_ctxt_switches:")?))
         });
-        switches.sum()
+        switches.collect()
     }
 
     fn status(self, field: &str) -> Option<u64> {

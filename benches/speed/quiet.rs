@@ -62,7 +62,9 @@ impl Quiet {
         let client = start();
         let before = client.process().wake_ups();
         thread::sleep(watched);
-        let wake_ups = client.process().wake_ups() - before;
+        let after = client.process().wake_ups();
+        let new = |(thread, count): (&_, &u64)| count - before.get(thread).copied().unwrap_or(0);
+        let wake_ups: u64 = after.iter().map(new).sum();
         let threads = client.process().threads() as f64;
         client.end();
         Quiet { resident_mb, threads, wake_ups: wake_ups as f64 / watched.as_secs_f64() }

@@ -35,16 +35,15 @@ pub(crate) fn measure(size: Size, contestants: &Contestants, daemon: &Daemon, ta
         }
     }
     let of = |rank: Rank, times: &Vec<f64>| rank.of(times.iter().copied());
-    for (rank, name, goal, bound) in
-        [(Rank::Median, "median", 2.0, 20.0), (Rank::Percentile99, "99th percentile", 4.0, 100.0)]
-    {
+    for (rank, name, goal) in [(Rank::Median, "median", 2.0), (Rank::Percentile99, "99th percentile", 4.0)] {
         let added = of(rank, &through) - of(rank, &beside);
         let floor = of(rank, &least);
+        // On a loaded machine others decide this. What the program itself costs is held by counting instructions.
         table.push(
             Row::new(format!("added to a daemon call, {name}"), "µs", added).beside_floor(floor).at_most(
                 added / floor,
                 goal,
-                bound,
+                f64::INFINITY,
             ),
         );
     }

@@ -128,7 +128,7 @@ impl Table {
 }
 
 /// The largest binary that is let pass.
-const SIZE_BOUND_MB: f64 = 4.3;
+const SIZE_BOUND_MB: f64 = 4.4;
 
 /// Three digits that mean something.
 fn shown(value: f64) -> String {
