@@ -20,6 +20,7 @@ mod call;
 mod completions;
 mod daemon;
 mod demo;
+mod doctor;
 mod duration;
 mod grammar;
 mod help;
@@ -35,6 +36,8 @@ mod replacement;
 mod serve;
 #[cfg(feature = "setup")]
 mod setup;
+mod status;
+mod survey;
 mod terminal;
 mod tools;
 
@@ -77,7 +80,7 @@ const PASSWORD_FILE: Flag = Flag {
 };
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 9] = [
+static COMMANDS: [Command; 11] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -131,13 +134,19 @@ static COMMANDS: [Command; 9] = [
             Flag {
                 long: "client",
                 value: Some(Value::Choice("NAME", setup::client_names)),
-                about: "whose configuration; may be given several times",
+                about: "write this client's file; may be given several times",
                 excludes: &[],
             },
             Flag {
                 long: "print",
                 value: None,
-                about: "print what to put into the client's file",
+                about: "print what to put into clients' files instead of writing them",
+                excludes: &[],
+            },
+            Flag {
+                long: "yes",
+                value: None,
+                about: "replace other entries and make missing files without asking",
                 excludes: &[],
             },
             PASSWORD_FILE,
@@ -155,6 +164,27 @@ static COMMANDS: [Command; 9] = [
         flags: &[ALL, PASSWORD_FILE],
         keeps_problems: false,
         run: refresh_token::run,
+    },
+    Command {
+        name: "status",
+        about: "show which session is used, until when, and whether the daemon answers",
+        details: "Never shows the token. With WAIAAS_MASTER_PASSWORD in the environment the daemon is also asked how often \
+                  the session was renewed and when it ends for good. Exits with 0 if there is a token that has not \
+                  expired and that the daemon does not refuse, whether the daemon answers or not; else with 1.",
+        operands: &[],
+        flags: &[Flag { long: "json", value: None, about: "one JSON object", excludes: &[] }],
+        keeps_problems: false,
+        run: status::run,
+    },
+    Command {
+        name: "doctor",
+        about: "look for what is wrong, and say what to do about it",
+        details: "Looks at the daemon, the data directory, the token file and its session, the lock, and the files of MCP \
+                  clients. Changes nothing. Exits with 0 if no check failed; a warning is no failure.",
+        operands: &[],
+        flags: &[Flag { long: "json", value: None, about: "one JSON object", excludes: &[] }],
+        keeps_problems: false,
+        run: doctor::run,
     },
     Command {
         name: "demo",

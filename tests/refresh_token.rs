@@ -173,6 +173,13 @@ fn without_a_token_file_there_is_nothing_to_refresh() {
         &format!("{} holds no token: it does not have the form of a session token", file.display()),
         "Run `waiaas-mcp setup`, which replaces it.",
     );
+    let mut command = console.command(&["refresh-token"]);
+    let token = &console.sandbox.first_session().token;
+    console.finish(command.env_remove("WAIAAS_DATA_DIR").env("WAIAAS_SESSION_TOKEN", token)).assert_failed(
+        1,
+        "WAIAAS_SESSION_TOKEN says which session is used, and a new one would be another",
+        "Unset it and run `waiaas-mcp setup`, or set WAIAAS_DATA_DIR to the directory of a token file.",
+    );
     assert_eq!(console.sandbox.ledger().tally.requests.len(), 0, "nobody was asked anything");
 }
 

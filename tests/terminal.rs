@@ -84,12 +84,16 @@ fn read(mut stdout: ChildStdout, shown: Arc<Mutex<String>>) -> JoinHandle<()> {
 
 const PASSWORD: &str = "Master password of the daemon:";
 
+/// The last words of the question about clients.
+const CLIENTS: &str = "or Enter for none:";
+
 #[test]
 fn the_password_is_asked_for_and_not_shown() {
     let console = Console::with_one_wallet();
     let Some(mut seat) = Seat::take(&console, "setup") else { return };
     let password = console.sandbox.master_password().to_owned();
     seat.answer(PASSWORD, &format!("{password}\n"));
+    seat.answer(CLIENTS, "\n");
     let shown = seat.end(&console);
     assert!(shown.contains("Wallet   trading-bot"), "{shown}");
     console.session_in(&console.token_file());
@@ -105,6 +109,7 @@ fn a_wrong_password_can_be_typed_again() {
     assert!(since.contains("The daemon refuses this password. Once more:"), "{since:?}");
     // Mended while it is typed.
     seat.answer(PASSWORD, &format!("MARKER\u{15}{password}x\u{7f}\n"));
+    seat.answer(CLIENTS, "\n");
     let shown = seat.end(&console);
     assert!(shown.contains("Wallet   trading-bot") && !shown.contains("MARKER"), "{shown}");
 }
@@ -149,6 +154,7 @@ fn a_wallet_is_chosen_by_its_number() {
     }
     let since = seat.answer(which, "2\n");
     assert!(since.contains("That is none of them."), "{since}");
+    seat.answer(CLIENTS, "\n");
     let shown = seat.end(&console);
     assert!(shown.contains("Wallet   sol-bot"), "{shown}");
     assert_eq!(console.session_in(&console.token_file_of(&two)).wallet_ids, [two]);
@@ -157,6 +163,38 @@ fn a_wallet_is_chosen_by_its_number() {
     let Some(mut seat) = Seat::take(&console, "setup") else { return };
     seat.answer(PASSWORD, &password);
     seat.answer(which, "all\n");
+    seat.answer(CLIENTS, "\n");
     seat.end(&console);
     assert_eq!(console.open_sessions().len(), 3);
+}
+
+#[test]
+fn clients_are_chosen_by_their_numbers_and_nothing_is_replaced_without_a_yes() {
+    let console = Console::with_one_wallet();
+    let password = format!("{}\n", console.sandbox.master_password());
+    let file = console.home().join(".cursor/mcp.json");
+    std::fs::create_dir(console.home().join(".cursor")).expect("a directory");
+    let other = "{\"mcpServers\":{\"waiaas\":{\"command\":\"elsewhere\"}}}";
+    std::fs::write(&file, other).expect("a file");
+    for (answer, is_replaced) in [("\n", false), ("n\n", false), ("y\n", true)] {
+        let Some(mut seat) = Seat::take(&console, "setup") else { return };
+        seat.answer(PASSWORD, &password);
+        seat.answer(CLIENTS, "10\n");
+        let list = seat.answer(CLIENTS, "3\n");
+        assert!(list.contains("That is none of them.") && list.contains("  3  Cursor"), "{list}");
+        seat.answer("Replace it? [y/N]", answer);
+        let shown = seat.end(&console);
+        let now = std::fs::read_to_string(&file).expect("a file");
+        assert_eq!(now != other, is_replaced, "{shown}");
+        console.session_in(&console.token_file());
+    }
+    let Some(mut seat) = Seat::take(&console, "status") else { return };
+    until("it ends", || seat.script.try_wait().expect("it runs").is_some());
+    let shown = seat.end(&console);
+    assert!(shown.contains("State    \u{1b}[32mactive\u{1b}[0m"), "coloured at a terminal: {shown:?}");
+    let Some(seat) = Seat::take(&console, "status --base-url http://127.0.0.1:1; NO_COLOR=1 \"$0\" -c :")
+    else {
+        return;
+    };
+    assert!(seat.end(&console).contains("\u{1b}[31m"), "what is bad is red");
 }

@@ -3,10 +3,49 @@
 //! Used by the commands that print a result; `serve` is not one of them, its stdout belongs to the protocol.
 //! Refuses to be the reason for a panic: a closed pipe is a reader that has seen enough.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use super::Failure;
+use crate::config;
 use crate::log::{Foreign, Loggable as _};
+
+/// How words are made to stand out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Paint {
+    /// With the colours of a terminal.
+    Colours,
+    /// Not at all.
+    Nothing,
+}
+
+/// How words on stdout are made to stand out.
+pub(super) fn paint() -> Paint {
+    if io::stdout().is_terminal() && config::may_colour() { Paint::Colours } else { Paint::Nothing }
+}
+
+impl Paint {
+    /// Green.
+    pub(super) fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    /// Yellow.
+    pub(super) fn odd(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    /// Red.
+    pub(super) fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    fn with(self, colour: &str, text: &str) -> String {
+        match self {
+            Paint::Colours => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
+            Paint::Nothing => text.to_owned(),
+        }
+    }
+}
 
 /// Prints a result.
 ///

@@ -58,9 +58,16 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
 
 /// The file of the configuration.
 fn one(config: &Config, now: Timestamp) -> Result<Found, Failure> {
+    // The file of a session that the environment names is read for that session only.
+    if config.token_place.only_session.is_some() {
+        return Err(Failure {
+            what: "WAIAAS_SESSION_TOKEN says which session is used, and a new one would be another".to_owned(),
+            advice: "Unset it and run `waiaas-mcp setup`, or set WAIAAS_DATA_DIR to the directory of a token file.".to_owned(),
+        });
+    }
     let mut place = TokenPlace { bootstrap: None, ..config.token_place.clone() };
     let fallback = place.read_fallback.take();
-    let wallet_id = config.wallet_id.clone().filter(|_| place.only_session.is_none());
+    let wallet_id = config.wallet_id.clone();
     let shown = place.write.display().to_string();
     match read(&place, now) {
         FileView::Held(session) => Ok(Found { place, wallet_id, session }),

@@ -12,7 +12,7 @@ use super::operator::Limits;
 use super::operator::answers::Wallet;
 use super::refresh_token::limits::TTL_USUAL_S;
 use super::replacement::{self, Replaced, Tools, Wanted};
-use super::{Failure, WRONG_USAGE, login, output, refresh_token, terminal};
+use super::{Failure, NOT_DONE, WRONG_USAGE, login, output, refresh_token, terminal};
 use crate::config::Config;
 use crate::http::client::Http;
 use crate::session::TokenPlace;
@@ -24,7 +24,7 @@ use choice::{Choice, Said, choose};
 mod choice;
 mod configuration;
 
-pub(super) use configuration::names as client_names;
+pub(super) use configuration::{names as client_names, target};
 
 /// How often a question is asked that got no usable answer.
 const QUESTIONS_MAX: u32 = 3;
@@ -48,19 +48,28 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let chosen = chosen(input, &config, &login.wallets, clock.now().wall)?;
     warn_about_environment(&config);
     let entries = configuration::entries(&config, &login.wallets, &chosen)?;
+    let wish = configuration::wish(&input.words("client"), input.has("print"), input.has("yes"))?;
+    let planned = configuration::plan(&wish, &entries)?;
     let wanted = chosen.iter().map(|chosen| chosen.wanted(limits)).collect();
     let tools =
         Tools { operator: &login.operator, base_url, clock: &clock, keeps_old: input.has("keep-old") };
     let replaced = replacement::replace(wanted, &tools)?;
     let account = account(&replaced, limits, &clock);
-    if input.has("print") {
+    if wish.prints {
         // What is printed is to be pasted: nothing else stands on stdout.
         output::remark(account.trim_end());
-        configuration::print(&input.words("client"), &entries)?;
-    } else {
-        output::print(&account)?;
+        configuration::print(&wish, &entries)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    output::print(&account)?;
+    let (told, is_done) = configuration::carry_out(&planned, &entries)?;
+    output::print(&told)?;
+    if wish.clients.is_empty() {
+        output::remark(
+            "waiaas-mcp: no client was configured: name one with --client, or see what to paste with --print",
+        );
+    }
+    Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }
 
 /// The limits that were asked for. What could never take effect is refused: who asks for it relies on it.

@@ -29,7 +29,6 @@ pub(super) fn read_stdin(bytes_max: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`Failure`] if there is no answer: the terminal is closed, or it was Ctrl-D.
-#[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` asks for what may be shown"))]
 pub(super) fn ask(question: &str) -> Result<String, Failure> {
     say(question);
     let mut line = String::new();
@@ -41,6 +40,16 @@ pub(super) fn ask(question: &str) -> Result<String, Failure> {
             Err(no_answer())
         }
     }
+}
+
+/// Asks whether something is to be done. Anything but a yes is a no.
+///
+/// # Errors
+/// [`Failure`] if there is no answer.
+#[cfg_attr(not(feature = "setup"), expect(dead_code, reason = "only `setup` asks for what may be shown"))]
+pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
+    let answer = ask(&format!("{question} [y/N] "))?;
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Asks for something that is not shown while it is typed.

@@ -196,6 +196,7 @@ fn find(method: &str, path: &[&str]) -> Option<(Needs, Handler)> {
     let ["v1", path @ ..] = path else {
         return match (method, path) {
             ("GET", ["health"]) => Some((Nothing, about::health)),
+            ("GET", ["doc"]) => Some((Nothing, about::document)),
             _ => None,
         };
     };

@@ -32,6 +32,19 @@ pub enum TryLock {
     Failed(FileFault),
 }
 
+/// Whether somebody has the lock, as far as that can be seen without taking it away from anybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LockState {
+    /// Nobody has it, or there is no lock file yet.
+    Free,
+    /// Another process has it.
+    HeldByAnother,
+    /// The file system has no locks.
+    Unsupported,
+    /// The lock file cannot be opened or locked.
+    Unknown,
+}
+
 impl TokenLock {
     /// The lock of this token file. Nothing is opened yet.
     pub fn of(token_file: &Path) -> TokenLock {
@@ -55,6 +68,36 @@ impl TokenLock {
             Err(TryLockError::WouldBlock) => TryLock::Busy,
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => TryLock::Unsupported,
             Err(TryLockError::Error(error)) => TryLock::Failed(FileFault::new("lock", &error)),
+        }
+    }
+
+    /// Looks whether somebody has it. Makes no lock file, and shares the lock for no longer than the look takes, so
+    /// that two who look do not see each other.
+    pub fn state(&self) -> LockState {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        }
+        let file = match options.open(&self.path) {
+            Ok(file) => file,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return LockState::Free;
+            }
+            Err(_) => return LockState::Unknown,
+        };
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return LockState::Unknown;
+        }
+        match file.try_lock_shared() {
+            Ok(()) => LockState::Free,
+            Err(TryLockError::WouldBlock) => LockState::HeldByAnother,
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                LockState::Unsupported
+            }
+            Err(TryLockError::Error(_)) => LockState::Unknown,
         }
     }
 
@@ -85,9 +128,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let token_file = directory.path().join("mcp-token");
         let (mut one, mut other) = (TokenLock::of(&token_file), TokenLock::of(&token_file));
+        assert_eq!(one.state(), LockState::Free);
+        assert!(!directory.path().join("mcp-token.lock").exists(), "a look makes no file");
         assert!(matches!(one.try_take(), TryLock::Held));
         assert!(matches!(other.try_take(), TryLock::Busy));
+        assert_eq!(other.state(), LockState::HeldByAnother);
         one.release();
+        assert_eq!(other.state(), LockState::Free);
         assert!(matches!(other.try_take(), TryLock::Held));
         drop(other);
         assert!(matches!(one.try_take(), TryLock::Held));
@@ -110,6 +157,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(TokenLock::of(&directory.path().join("no/token")).try_take(), TryLock::NoDirectory));
         std::fs::create_dir(directory.path().join("mcp-token.lock")).unwrap();
-        assert!(matches!(TokenLock::of(&directory.path().join("mcp-token")).try_take(), TryLock::Failed(_)));
+        let mut lock = TokenLock::of(&directory.path().join("mcp-token"));
+        assert!(matches!(lock.try_take(), TryLock::Failed(_)));
+        assert_eq!(lock.state(), LockState::Unknown);
     }
 }

@@ -62,6 +62,8 @@ pub(in crate::cli) enum Refusal {
     Unanswered(HttpFault),
     /// An error of the daemon.
     Refused {
+        /// The HTTP status.
+        status: u16,
         /// Its code, or `HTTP_` and the status where it gave none.
         code: String,
         /// Its message, with what is wrong with each argument; may be empty.
@@ -84,7 +86,7 @@ pub(in crate::cli) enum Refusal {
 }
 
 /// The answer, if its status is that of a success.
-pub(super) fn accepted(response: Response) -> Result<Response, Refusal> {
+pub(in crate::cli) fn accepted(response: Response) -> Result<Response, Refusal> {
     if (200..=299).contains(&response.status) { Ok(response) } else { Err(refusal(&response)) }
 }
 
@@ -99,11 +101,13 @@ pub(in crate::cli) fn refusal(response: &Response) -> Refusal {
         message = issues.join("; ");
     }
     match error_code(&response.body) {
-        Some(code) => Refusal::Refused { code, message, retry_after: response.retry_after },
+        Some(code) => {
+            Refusal::Refused { status: response.status, code, message, retry_after: response.retry_after }
+        }
         None if (200..=299).contains(&response.status) => Refusal::Unreadable { status: response.status },
         None => {
             let code = format!("HTTP_{}", response.status);
-            Refusal::Refused { code, message, retry_after: response.retry_after }
+            Refusal::Refused { status: response.status, code, message, retry_after: response.retry_after }
         }
     }
 }
@@ -132,15 +136,18 @@ pub(super) fn health(response: &Response) -> Result<Health, Refusal> {
 
 /// `GET /v1/wallets`.
 pub(super) fn wallets(response: &Response) -> Result<Vec<Wallet>, Refusal> {
-    let text = |item: &Value, member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
-    rows(response, "items", |item| {
-        Some(Wallet {
-            id: text(item, "id")?,
-            name: text(item, "name").unwrap_or_default(),
-            chain: text(item, "chain").unwrap_or_default(),
-            environment: text(item, "environment").unwrap_or_default(),
-            is_active: text(item, "status").is_none_or(|status| status == "ACTIVE"),
-        })
+    rows(response, "items", wallet)
+}
+
+/// A wallet, as the daemon writes one wherever it tells of it.
+pub(in crate::cli) fn wallet(item: &Value) -> Option<Wallet> {
+    let text = |member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
+    Some(Wallet {
+        id: text("id")?,
+        name: text("name").unwrap_or_default(),
+        chain: text("chain").unwrap_or_default(),
+        environment: text("environment").unwrap_or_default(),
+        is_active: text("status").is_none_or(|status| status == "ACTIVE"),
     })
 }
 
@@ -209,7 +216,7 @@ impl Refusal {
     pub(in crate::cli) fn failure(&self, base_url: &str) -> Failure {
         let (what, advice) = match self {
             Refusal::Unanswered(fault) => return unanswered(fault, base_url),
-            Refusal::Refused { code, message, retry_after } => {
+            Refusal::Refused { code, message, retry_after, .. } => {
                 return refused(code, &foreign(message), *retry_after, base_url);
             }
             Refusal::Unreadable { status } => (

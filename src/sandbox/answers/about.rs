@@ -72,6 +72,21 @@ pub(in super::super) fn health(daemon: &mut Daemon, call: &Call<'_>) -> Outcome 
     }))
 }
 
+/// What the daemon's own document names, a path a line with its methods. Hyperliquid's and Polymarket's are left out
+/// there.
+const DOCUMENTED: &str = include_str!("../data/documented-routes.txt");
+
+/// GET /doc: the paths and methods of the daemon's OpenAPI document, without what they take and give.
+pub(in super::super) fn document(_: &mut Daemon, _: &Call<'_>) -> Outcome {
+    let paths = DOCUMENTED.lines().filter_map(|line| {
+        let (path, methods) = line.split_once(' ')?;
+        let methods = methods.split(' ').map(|method| (method.to_ascii_lowercase().into(), object! {}));
+        Some((path.to_owned().into(), Json::Object(methods.collect())))
+    });
+    let info = object! { "title": "WAIaaS API", "version": VERSION };
+    Ok(Answer::ok(&object! { "openapi": "3.0.0", "info": info, "paths": Json::Object(paths.collect()) }))
+}
+
 /// GET /v1/nonce
 pub(in super::super) fn nonce(daemon: &mut Daemon, call: &Call<'_>) -> Outcome {
     let nonce = hex(&sha256(&daemon.ids.bits().to_be_bytes()));

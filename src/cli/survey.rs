@@ -1,0 +1,222 @@
+//! What can be seen from here without changing anything: the token file, the environment's token, the lock, and what
+//! the daemon says to them.
+//!
+//! Used by `status` and `doctor`. Looks, and judges nothing. No token is renewed, no file is made, and no request
+//! changes anything. Refuses to wait for long: every question has its deadline.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Failure;
+use super::operator::answers::{self, Health, ListedSession, Refusal, Wallet};
+use super::operator::{self, Operator};
+use crate::config::{self, Config};
+use crate::http::{Credential, Request, Response, Transport};
+use crate::session::answers::about_the_token;
+use crate::session::events::FileView;
+use crate::session::lock::{LockState, TokenLock};
+use crate::session::schedule::{self, DaemonClock};
+use crate::session::status::Source;
+use crate::session::token_file::TokenFile;
+use crate::session::{Session, SessionFault, TokenPlace};
+use crate::time::{Clock, Timestamp};
+
+/// Longest wait for what the daemon says about the session.
+const QUESTION_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Everything that was seen.
+pub(super) struct Survey {
+    pub(super) base_url: String,
+    /// Our own time.
+    pub(super) now: Timestamp,
+    /// The daemon's, as well as it is known.
+    pub(super) daemon_now: Timestamp,
+    /// How far the daemon's clock is ahead of ours, in milliseconds, if it was told.
+    pub(super) clock_offset_ms: Option<i64>,
+    /// Where this process would write.
+    pub(super) write: PathBuf,
+    /// The file that was read: the same, or the one that is read in its place.
+    pub(super) file: PathBuf,
+    /// What is in it.
+    pub(super) view: FileView,
+    /// `WAIAAS_SESSION_TOKEN`, if it is set.
+    pub(super) environment: Option<Result<Session, SessionFault>>,
+    /// The token that a server would use, and where it is from.
+    pub(super) held: Option<(Session, Source)>,
+    pub(super) lock: LockState,
+    pub(super) health: Result<Health, Refusal>,
+    /// What the daemon says of the held token's session; `None` if it was not asked.
+    pub(super) connected: Option<Result<Connected, Refusal>>,
+    /// What the daemon tells its operator of it, where a master password was at hand.
+    pub(super) listed: Option<ListedSession>,
+}
+
+/// What the daemon says of a session to whoever has its token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Connected {
+    /// The end of the session's newest token in Unix seconds; 0 = never.
+    pub(super) expires_at: Option<i64>,
+    pub(super) wallets: Vec<Wallet>,
+    /// Told by later daemons.
+    pub(super) renewals: Option<u64>,
+    pub(super) max_renewals: Option<u64>,
+    pub(super) absolute_expires_at: Option<i64>,
+}
+
+/// Looks around.
+///
+/// # Errors
+/// [`Failure`] only for a master password in the environment that is not Unicode.
+pub(super) fn survey(
+    config: &Config,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+) -> Result<Survey, Failure> {
+    let place = &config.token_place;
+    let health = operator::health(transport);
+    let mut daemon_clock = DaemonClock::default();
+    let at = clock.now();
+    let date = health.as_ref().ok().and_then(|health| health.date);
+    if let Some(date) = date {
+        daemon_clock.hear(date, at);
+    }
+    let daemon_now = daemon_clock.time(at).earliest;
+    let view = TokenFile::new(place.clone()).read(daemon_now);
+    let environment = place.bootstrap.as_ref().map(|token| Session::parse(token.expose(), daemon_now));
+    let held = held(&view, environment.as_ref(), daemon_now);
+    let connected = held.as_ref().filter(|_| health.is_ok()).map(|(session, _)| ask(transport, session));
+    let listed = match &held {
+        Some((session, _)) if health.is_ok() => listed(transport, session, config.call_time_max)?,
+        _ => None,
+    };
+    Ok(Survey {
+        base_url: config.base_url.as_str().to_owned(),
+        now: at.wall,
+        daemon_now,
+        clock_offset_ms: date.map(|date| date.millis_since(at.wall)),
+        file: file_read(place),
+        write: place.write.clone(),
+        view,
+        environment,
+        held,
+        lock: TokenLock::of(&place.write).state(),
+        health,
+        connected,
+        listed,
+    })
+}
+
+/// The file's token if it can be used, else the environment's, else whichever there is: as a server chooses.
+fn held(
+    view: &FileView,
+    environment: Option<&Result<Session, SessionFault>>,
+    now: Timestamp,
+) -> Option<(Session, Source)> {
+    let in_file = match view {
+        FileView::Held(session) => Some((session.clone(), Source::File)),
+        FileView::Missing | FileView::Unusable(_) => None,
+    };
+    let given = environment.and_then(|given| given.as_ref().ok());
+    let given = given.map(|session| (session.clone(), Source::Environment));
+    let is_good = |held: &&(Session, Source)| !held.0.is_expired(now);
+    let good = in_file.iter().chain(given.iter()).find(is_good).cloned();
+    good.or(in_file).or(given)
+}
+
+fn file_read(place: &TokenPlace) -> PathBuf {
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    match &place.read_fallback {
+        Some(fallback) if !is_there(&place.write) && is_there(fallback) => fallback.clone(),
+        _ => place.write.clone(),
+    }
+}
+
+fn ask(transport: &dyn Transport, session: &Session) -> Result<Connected, Refusal> {
+    let request = Request::get("/v1/connect-info");
+    let response = transport.send(&request, Credential::Session(session.token()), QUESTION_TIME_MAX);
+    connected(&answers::accepted(response.map_err(Refusal::Unanswered)?)?)
+}
+
+fn connected(response: &Response) -> Result<Connected, Refusal> {
+    let unreadable = || Refusal::Unreadable { status: response.status };
+    let body: Value = serde_json::from_slice(&response.body).map_err(|_| unreadable())?;
+    let session = body.get("session").ok_or_else(unreadable)?;
+    let wallets = body.get("wallets").and_then(Value::as_array).ok_or_else(unreadable)?;
+    let count = |member: &str| session.get(member).and_then(Value::as_u64);
+    Ok(Connected {
+        expires_at: session.get("expiresAt").and_then(Value::as_i64),
+        wallets: wallets.iter().filter_map(answers::wallet).collect(),
+        renewals: count("renewalCount"),
+        max_renewals: count("maxRenewals"),
+        absolute_expires_at: session.get("absoluteExpiresAt").and_then(Value::as_i64),
+    })
+}
+
+/// The session in the operator's list. Nobody is asked for a password for that; a wrong one is no matter here.
+fn listed(
+    transport: &dyn Transport,
+    session: &Session,
+    time_max: Duration,
+) -> Result<Option<ListedSession>, Failure> {
+    let password = config::master_password()
+        .map_err(|problem| Failure { what: problem.what, advice: problem.advice })?;
+    let Some(password) = password else { return Ok(None) };
+    let operator = Operator::new(transport, password, time_max.min(QUESTION_TIME_MAX));
+    let sessions = operator.sessions(None).unwrap_or_default();
+    Ok(sessions.into_iter().find(|listed| listed.id == session.id()))
+}
+
+impl Survey {
+    /// The code with which the daemon refused the held token itself.
+    pub(super) fn refused(&self) -> Option<&str> {
+        match &self.connected {
+            Some(Err(Refusal::Refused { code, status, .. })) if about_the_token(*status, code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The held token can be used, as far as that can be seen from here.
+    pub(super) fn is_usable(&self) -> bool {
+        let is_alive = |(session, _): &(Session, Source)| !session.is_expired(self.daemon_now);
+        self.held.as_ref().is_some_and(is_alive) && self.refused().is_none()
+    }
+
+    /// A later token of the session was issued, so that this one cannot be renewed.
+    pub(super) fn is_superseded(&self) -> bool {
+        let Some((session, _)) = &self.held else { return false };
+        let told = self.connected.as_ref().and_then(|connected| connected.as_ref().ok()?.expires_at);
+        match (session.expires_at(), told) {
+            (Some(ours), Some(newest)) => newest == 0 || newest > ours.unix_seconds(),
+            _ => false,
+        }
+    }
+
+    /// Renewals so far, and how many there may be (0 = no limit), as far as the daemon tells.
+    pub(super) fn renewals(&self) -> (Option<u64>, Option<u64>) {
+        match (&self.listed, &self.connected) {
+            (Some(listed), _) => (Some(listed.renewals), Some(listed.max_renewals)),
+            (None, Some(Ok(connected))) => (connected.renewals, connected.max_renewals),
+            _ => (None, None),
+        }
+    }
+
+    /// When the session ends for good in Unix seconds, 0 = never, as far as the daemon tells.
+    pub(super) fn absolute_expires_at(&self) -> Option<i64> {
+        let of_list = self.listed.as_ref().map(|listed| listed.absolute_expires_at);
+        of_list.or_else(|| self.connected.as_ref()?.as_ref().ok()?.absolute_expires_at)
+    }
+
+    /// No more renewals are left to it.
+    pub(super) fn is_exhausted(&self) -> bool {
+        matches!(self.renewals(), (Some(used), Some(limit)) if limit > 0 && used >= limit)
+    }
+
+    /// When the held token will be renewed, if it will.
+    pub(super) fn renew_at(&self) -> Option<Timestamp> {
+        let (session, _) = self.held.as_ref()?;
+        let can_be = self.is_usable() && !self.is_superseded() && !self.is_exhausted();
+        schedule::renew_at(session).filter(|_| can_be)
+    }
+}
