@@ -225,3 +225,33 @@ fn merged(client: &Client, theirs: &Value, ours: &Value) -> Value {
     }
     Value::Map(members)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::clients::find;
+
+    #[test]
+    fn an_edit_that_does_more_or_less_than_it_should_is_not_believed() {
+        let client = find("zed").expect("it is in the table");
+        let place = Place { top_key: client.top_key, key: "w" };
+        let before = read(client, r#"{"a":1.0,"context_servers":{"v":{}},"b":[2]}"#).expect("JSON");
+        let wanted = Value::Map(vec![("command".to_owned(), Value::string("c"))]);
+        let table = [
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"c"}},"b":[2]}"#, true),
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"d"}},"b":[2]}"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"c","x":1}},"b":[2]}"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{}},"b":[2]}"#, false),
+            (r#"{"a":1.0,"context_servers":{"w":{"command":"c"}},"b":[2]}"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{"x":0},"w":{"command":"c"}},"b":[2]}"#, false),
+            (r#"{"a":1,"context_servers":{"v":{},"w":{"command":"c"}},"b":[2]}"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"c"}},"b":[2,3]}"#, false),
+            (r#"{"b":[2],"a":1.0,"context_servers":{"v":{},"w":{"command":"c"}}}"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"c"}},"b":[2]"#, false),
+            (r#"{"a":1.0,"context_servers":{"v":{},"w":{"command":"c"}},"b":[2],"b":[2]}"#, false),
+        ];
+        for (new, is_good) in table {
+            assert_eq!(verify(client, &before, new, &place, &wanted).is_ok(), is_good, "{new}");
+        }
+    }
+}
