@@ -12,10 +12,10 @@ use crate::time::Timestamp;
 pub mod base_url;
 pub mod client;
 
-/// Largest answer read, in bytes: eight times the daemon's largest real one, a list of every action provider with
-/// 130 KB, and as much as the most patient client takes from a tool. An answer is up to eight times in memory while it becomes a
+/// Largest answer read, in bytes: four times the daemon's largest real one, a list of every action provider with
+/// 130 KB, and more than any client shows to its model. An answer is up to eight times in memory while it becomes a
 /// result, and several of these at once must stay below the 32 MB promised for a hostile daemon.
-pub const RESPONSE_BYTES_MAX: u64 = 1024 * 1024;
+pub const RESPONSE_BYTES_MAX: u64 = 512 * 1024;
 
 /// What every request needs in order to be sent, and nothing of where to.
 #[derive(Clone, PartialEq, Eq, Debug)]
