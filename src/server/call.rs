@@ -106,12 +106,14 @@ impl Daemon {
     ) -> Result<Response, CallError> {
         let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
         let mut result = self.transport.send(request, credential, self.call_time_max);
-        // A connection kept alive may have been closed by the daemon at the moment it was taken up again.
+        // A connection kept alive may have been closed by the daemon at the moment it was taken up again, and with it
+        // all others that wait: the second time is on a new one.
         if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken)
             && request.repeatable
             && !cancelled.is_cancelled()
         {
-            result = self.transport.send(request, credential, self.call_time_max);
+            let on_a_new_one = Request { repeatable: false, ..request.clone() };
+            result = self.transport.send(&on_a_new_one, credential, self.call_time_max);
         }
         match &result {
             Ok(response) => {
