@@ -33,16 +33,18 @@ impl Server {
         let pending = Pending { otherwise, cancelled: cancelled.clone(), batch, log_level };
         let token = ProgressToken::of_request(&request.params);
         let ticket = self.in_flight.register(request.id, pending);
+        // Before the work begins: what it logs first would be lost.
+        if let Some(level) = log_level {
+            self.log_listeners.begin(level);
+            self.service.log_wanted(self.log_listeners.least());
+        }
         if self.calls.submit(ticket, cancelled, work).is_err() {
             if let Some((id, pending)) = self.in_flight.complete(ticket) {
+                self.forget_log_level(&pending);
                 let busy = (pending.otherwise)(Loss::Busy);
                 self.settle(batch, Some(Outgoing::result(&id, &busy)));
             }
             return;
-        }
-        if let Some(level) = log_level {
-            self.log_listeners.begin(level);
-            self.service.log_wanted(self.log_listeners.least());
         }
         if let Some(token) = token {
             self.progress.begin(ticket, token, era, self.clock.now().mono);
