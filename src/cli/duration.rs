@@ -42,10 +42,14 @@ pub(super) fn instant(at: Timestamp, now: Timestamp) -> String {
     format!("{at} ({})", from_now(seconds))
 }
 
-/// Where an instant lies, `seconds` from now: `in 6 d 23 h`, or `3 min ago`.
+/// Where an instant lies, `seconds` from now: `in 6 d 23 h`, `now`, or `3 min ago`.
 fn from_now(seconds: i64) -> String {
     let span = words(seconds.unsigned_abs());
-    if seconds < 0 { format!("{span} ago") } else { format!("in {span}") }
+    match seconds {
+        0 => "now".to_owned(),
+        ..0 => format!("{span} ago"),
+        _ => format!("in {span}"),
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +59,7 @@ mod tests {
     #[test]
     fn durations_are_shown_in_two_units() {
         let table = [
-            (0, "in 0 s"),
+            (0, "now"),
             (59, "in 59 s"),
             (60, "in 1 min"),
             (61, "in 1 min 1 s"),

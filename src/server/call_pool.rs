@@ -31,8 +31,8 @@ const CALLS_WAITING_MAX: usize = 2048;
 pub(super) const STACK_BYTES: usize = 256 * 1024;
 
 /// How long a thread waits for another call before it ends and gives its memory back. Starting one costs less than a
-/// tenth of a millisecond, so there is no use in keeping many for long.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(1);
+/// tenth of a millisecond, so there is no use in keeping many for longer than a burst has pauses.
+const IDLE_TIME_MAX: Duration = Duration::from_millis(50);
 
 /// Threads that stay for the next call.
 const IDLE_THREADS_KEPT: usize = 1;
