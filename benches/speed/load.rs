@@ -71,7 +71,7 @@ pub(crate) fn measure(size: Size, contestants: &Contestants, daemon: &Daemon, ta
 }
 
 /// Where the memory after load fails a run.
-const MEMORY_BOUND_MB: f64 = 8.5;
+const MEMORY_BOUND_MB: f64 = 7.0;
 
 fn start(program: &Path, daemon: &Daemon) -> Client {
     let (mut client, _) = Client::start(program, daemon.data_dir(), daemon.base_url());
