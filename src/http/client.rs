@@ -34,10 +34,10 @@ const IDLE_CONNECTIONS_MAX: usize = 64;
 
 /// What is read of a connection at once, in bytes. The library's own 128 KiB would make 64 connections weigh more than
 /// the rest of the program.
-const INPUT_BUFFER_BYTES: usize = 6 * 1024;
+const INPUT_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Largest header block of an answer, in bytes. It must fit into the buffer; a daemon's is below 1 KiB, and a proxy's own
-/// buffer for it is 4 KiB as a rule.
+/// Largest header block of an answer, in bytes. It must fit into the buffer; a daemon's is below 1 KiB, and proxies
+/// stop at as much by themselves.
 const HEADER_BYTES_MAX: usize = INPUT_BUFFER_BYTES - 1;
 
 /// What is written to a connection at once, in bytes. The request's first line and each of its headers must fit.
