@@ -2,7 +2,7 @@
 
 use waiaas_mcp::sandbox::{Fault, FaultKind};
 
-use crate::console::{Console, start};
+use crate::console::Console;
 
 #[test]
 fn a_daemon_that_is_not_there_or_not_itself_is_told_before_anybody_types_a_password() {
