@@ -287,6 +287,15 @@ fn an_earlier_token_that_somebody_put_back_meanwhile_does_not_stay() {
 }
 
 #[test]
+fn somebody_who_puts_an_earlier_token_back_each_time_does_not_keep_it_from_resting() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.stores = (0..10).map(|_| StoreOutcome::SomebodyElse(session(0, 300))).collect();
+    scene.live_until(180);
+    assert_eq!(scene.turn.iter().filter(|action| **action == "store").count(), 3, "{:?}", scene.turn);
+    assert!(scene.status.unsaved && scene.requests.len() == 1);
+}
+
+#[test]
 fn setup_run_again_is_adopted_before_the_next_renewal() {
     let mut scene = Scene::at(0, held(0, 300));
     let theirs = session_of("t", -10, Some(290));

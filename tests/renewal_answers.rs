@@ -337,6 +337,35 @@ fn a_refused_token_is_not_taken_from_the_file_again() {
 }
 
 #[test]
+fn as_many_refused_tokens_are_remembered_as_are_ever_put_back() {
+    let tokens: Vec<_> = (0..=4).map(|at| session_of(&format!("s{at}"), at, Some(LIFE_S))).collect();
+    let mut scene = Scene::at(5, FileView::Held(tokens[0].clone()));
+    for (refused, next) in tokens.iter().zip(&tokens[1..]) {
+        assert!(scene.serves(refused));
+        scene.file = FileView::Held(next.clone());
+        scene.reject();
+    }
+    assert!(scene.serves(&tokens[4]));
+    for refused in &tokens[..4] {
+        scene.file = FileView::Held(refused.clone());
+        scene.sleep();
+        assert!(scene.serves(&tokens[4]), "{refused:?}");
+    }
+}
+
+#[test]
+fn an_earlier_token_serves_where_the_later_one_was_refused() {
+    let (earlier, later) = (session(0, LIFE_S), session(10, LIFE_S + 10));
+    let mut scene = Scene::at(20, FileView::Held(later.clone()));
+    assert!(scene.serves(&later));
+    scene.file = FileView::Held(earlier.clone());
+    scene.sleep();
+    assert!(scene.serves(&later), "an earlier one is no news");
+    scene.reject();
+    assert!(scene.serves(&earlier), "but better than none");
+}
+
+#[test]
 fn a_401_does_not_outrun_the_back_off() {
     let mut scene = Scene::at(0, held(0, LIFE_S));
     scene.usual = Some(unavailable());

@@ -169,14 +169,17 @@ impl Scene {
 
     fn end(self) -> Left {
         self.worker.shut_down();
-        let mut names: Vec<String> = fs::read_dir(self.directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
         let in_file = fs::read_to_string(self.directory.path().join("mcp-token")).unwrap();
-        Left { in_file, names, was_asked: !self.asked.is_empty() }
+        Left { in_file, names: names_in(&self.directory), was_asked: !self.asked.is_empty() }
     }
+}
+
+fn names_in(directory: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(directory.path()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -298,6 +301,10 @@ fn an_answer_that_is_lost_leaves_nothing_behind_and_the_token_served() {
     scene.answer.send(Answer::Nothing).unwrap();
     until("it is told", || scene.shared.status().is_some_and(|status| status.last_error.is_some()));
     scene.until_held(&old);
+    // While it goes on: other processes can renew at once, and find nothing unfinished.
+    let mut lock = TokenLock::of(&scene.path());
+    until("the lock is free", || matches!(lock.try_take(), TryLock::Held));
+    assert_eq!(names_in(&scene.directory), names(["mcp-token", "mcp-token.lock"]));
     let left = scene.end();
     assert_eq!((left.in_file, left.names), (old, names(["mcp-token", "mcp-token.lock"])));
 }

@@ -62,6 +62,32 @@ fn a_token_is_read_whatever_white_space_surrounds_it() {
 }
 
 #[test]
+fn the_largest_file_that_is_read_has_64_kib() {
+    let (_directory, path) = scratch();
+    let text = token("s", 1_795_330_000, None);
+    let padded = |bytes: usize| format!("{text}{}", " ".repeat(bytes - text.len()));
+    fs::write(&path, padded(65_536)).unwrap();
+    assert_eq!(read(&path), FileView::Held(Session::parse(&text, NOW).unwrap()));
+    fs::write(&path, padded(65_537)).unwrap();
+    assert_eq!(read(&path), FileView::Unusable("it is larger than 64 KiB"));
+}
+
+#[test]
+fn what_a_rename_would_destroy_is_told() {
+    let (directory, path) = scratch();
+    let obstacle = || TokenFile::new(place(&path)).obstacle();
+    assert_eq!(obstacle(), None, "nothing is there");
+    fs::write(&path, "anything").unwrap();
+    assert_eq!(obstacle(), None);
+    fs::remove_file(&path).unwrap();
+    symlink(directory.path().join("elsewhere"), &path).unwrap();
+    assert_eq!(obstacle(), Some("it is a symbolic link"));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(obstacle(), Some("it is a directory"));
+}
+
+#[test]
 fn whatever_else_stands_there_is_refused_at_once() {
     let (directory, path) = scratch();
     let reset = || {
@@ -278,6 +304,22 @@ fn a_token_that_cannot_be_renamed_into_place_stays_beside_it() {
     assert_eq!(next.sweep(NOW), Some(new.clone()), "a later process finds it");
     fs::remove_dir(&path).unwrap();
     assert_eq!(next.store(&new, None, NOW, || {}), StoreOutcome::Done);
+}
+
+/// Another token in the file does not make a failed store a success, and is not written over in place: that is for
+/// files which nothing else can replace.
+#[test]
+fn a_rename_that_fails_leaves_the_file_as_it_was() {
+    let (directory, path) = scratch();
+    let (old, new) = (session("s", 1_795_330_000), session("s", 1_795_330_180));
+    fs::write(&path, old.token().expose()).unwrap();
+    let mut file = TokenFile::new(place(&path));
+    file.prepare().unwrap();
+    // Somebody tidies up.
+    let temporary = names(directory.path()).into_iter().find(|name| name != "mcp-token").unwrap();
+    fs::remove_file(directory.path().join(temporary)).unwrap();
+    assert!(matches!(file.store(&new, Some(old.token()), NOW, || {}), StoreOutcome::Failed(_)));
+    assert_eq!(read(&path), FileView::Held(old));
 }
 
 #[test]

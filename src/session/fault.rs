@@ -77,16 +77,17 @@ mod tests {
     #[test]
     fn causes_are_told_apart() {
         use io::ErrorKind as Io;
-        for (io, kind) in [
-            (Io::StorageFull, FileFaultKind::Full),
-            (Io::ReadOnlyFilesystem, FileFaultKind::ReadOnly),
-            (Io::PermissionDenied, FileFaultKind::Denied),
-            (Io::ResourceBusy, FileFaultKind::MountPoint),
-            (Io::Interrupted, FileFaultKind::Other),
+        for (io, kind, remedy) in [
+            (Io::StorageFull, FileFaultKind::Full, "free some space"),
+            (Io::ReadOnlyFilesystem, FileFaultKind::ReadOnly, "make the data directory writable"),
+            (Io::PermissionDenied, FileFaultKind::Denied, "give this user the right to write"),
+            (Io::ResourceBusy, FileFaultKind::MountPoint, "mount the data directory"),
+            (Io::Interrupted, FileFaultKind::Other, "look at the data directory"),
         ] {
             let fault = FileFault::new("rename", &io::Error::from(io));
             assert_eq!(fault.kind, kind);
-            assert!(!fault.advice().is_empty() && !fault.remedy().is_empty());
+            assert!(fault.advice().starts_with(remedy), "{}", fault.advice());
+            assert!(fault.remedy().to_lowercase().starts_with(remedy), "{}", fault.remedy());
         }
     }
 }

@@ -45,6 +45,17 @@ pub enum LockState {
     Unknown,
 }
 
+impl TryLock {
+    /// What a try came to that the kernel refused.
+    fn refused(error: TryLockError) -> TryLock {
+        match error {
+            TryLockError::WouldBlock => TryLock::Busy,
+            TryLockError::Error(error) if error.kind() == ErrorKind::Unsupported => TryLock::Unsupported,
+            TryLockError::Error(error) => TryLock::Failed(FileFault::new("lock", &error)),
+        }
+    }
+}
+
 impl TokenLock {
     /// The lock of this token file. Nothing is opened yet.
     pub fn of(token_file: &Path) -> TokenLock {
@@ -65,9 +76,7 @@ impl TokenLock {
                 self.held = Some(file);
                 TryLock::Held
             }
-            Err(TryLockError::WouldBlock) => TryLock::Busy,
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => TryLock::Unsupported,
-            Err(TryLockError::Error(error)) => TryLock::Failed(FileFault::new("lock", &error)),
+            Err(error) => TryLock::refused(error),
         }
     }
 
@@ -93,11 +102,11 @@ impl TokenLock {
         }
         match file.try_lock_shared() {
             Ok(()) => LockState::Free,
-            Err(TryLockError::WouldBlock) => LockState::HeldByAnother,
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                LockState::Unsupported
-            }
-            Err(TryLockError::Error(_)) => LockState::Unknown,
+            Err(error) => match TryLock::refused(error) {
+                TryLock::Busy => LockState::HeldByAnother,
+                TryLock::Unsupported => LockState::Unsupported,
+                _ => LockState::Unknown,
+            },
         }
     }
 
@@ -138,6 +147,14 @@ mod tests {
         assert!(matches!(other.try_take(), TryLock::Held));
         drop(other);
         assert!(matches!(one.try_take(), TryLock::Held));
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_fails() {
+        let refused = |kind: ErrorKind| TryLock::refused(TryLockError::Error(kind.into()));
+        assert!(matches!(TryLock::refused(TryLockError::WouldBlock), TryLock::Busy));
+        assert!(matches!(refused(ErrorKind::Unsupported), TryLock::Unsupported));
+        assert!(matches!(refused(ErrorKind::PermissionDenied), TryLock::Failed(_)));
     }
 
     #[cfg(unix)]

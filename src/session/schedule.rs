@@ -165,6 +165,8 @@ mod tests {
         assert_eq!(bounds(&clock, now(10, 10)), (at(610), at(610), true));
         clock.hear(at(21), now(20, 20));
         assert_eq!(bounds(&clock, now(30, 30)), (at(30), at(30), true), "a second is noise");
+        clock.hear(at(42), now(40, 40));
+        assert_eq!(bounds(&clock, now(50, 50)), (at(52), at(52), true), "two are none");
     }
 
     #[test]

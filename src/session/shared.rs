@@ -242,8 +242,28 @@ impl SharedSession {
 mod tests {
     use std::thread;
 
+    use crossbeam_channel::unbounded;
+
     use super::*;
     use crate::time::SystemClock;
+
+    #[test]
+    fn who_listens_hears_of_every_change_and_who_has_gone_is_forgotten() {
+        let (shared, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        let status = |renewals| Status { renewals, ..Status::UNKNOWN };
+        let (woken, times_woken) = unbounded();
+        let changes = shared.changes(move || drop(woken.send(())));
+        for renewals in 1..=3 {
+            shared.rest(status(renewals));
+            assert_eq!((changes.try_iter().count(), times_woken.try_iter().count()), (1, 1));
+            shared.rest(status(renewals));
+            assert_eq!(changes.try_iter().count(), 0, "nothing has changed");
+        }
+        drop(changes);
+        shared.rest(status(4));
+        shared.rest(status(5));
+        assert_eq!(times_woken.try_iter().count(), 1, "once, to find out that it has gone");
+    }
 
     #[test]
     fn the_worker_hears_why_it_was_woken_and_of_each_question_once() {
