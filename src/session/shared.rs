@@ -252,7 +252,9 @@ mod tests {
         let (shared, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
         let status = |renewals| Status { renewals, ..Status::UNKNOWN };
         let (woken, times_woken) = unbounded();
-        let changes = shared.changes(move || drop(woken.send(())));
+        let changes = shared.changes(move || {
+            let _ = woken.send(());
+        });
         for renewals in 1..=3 {
             shared.rest(status(renewals));
             assert_eq!((changes.try_iter().count(), times_woken.try_iter().count()), (1, 1));
