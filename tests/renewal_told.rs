@@ -44,13 +44,13 @@ fn chapter(story: &mut String, heading: &str, scene: &mut Scene) {
     }
 }
 
-/// A story: its name, its scene, and what happens in it, each step under its heading.
-type Story = (&'static str, Scene, Vec<(&'static str, Box<dyn Fn(&mut Scene)>)>);
+/// What happens next, and its heading.
+type Step = (&'static str, Box<dyn Fn(&mut Scene)>);
 
-fn step(
-    heading: &'static str,
-    happens: impl Fn(&mut Scene) + 'static,
-) -> (&'static str, Box<dyn Fn(&mut Scene)>) {
+/// A story: its name, its scene, and what happens in it.
+type Story = (&'static str, Scene, Vec<Step>);
+
+fn step(heading: &'static str, happens: impl Fn(&mut Scene) + 'static) -> Step {
     (heading, Box::new(happens))
 }
 
