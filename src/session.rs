@@ -283,7 +283,8 @@ pub(crate) mod tests {
         assert_eq!(exp(&(now - 1).to_string()), None);
         assert_eq!(exp(&(now - 9 * year).to_string()), None);
         assert_eq!(exp(&(now + year + day).to_string()), None);
-        for odd in [now - 11 * year, now + year + day + 1, i64::MIN, i64::MAX] {
+        assert_eq!(exp(&(now - 10 * year).to_string()), None);
+        for odd in [now - 10 * year - 1, now + year + day + 1, i64::MIN, i64::MAX] {
             assert_eq!(exp(&odd.to_string()), Some(SessionFault::Expiry), "{odd}");
         }
         for odd in ["1.5", "null", "\"1795330300\"", "18446744073709551615", "1e99"] {
@@ -305,12 +306,17 @@ pub(crate) mod tests {
             ("wai_sess_a.!!!.c".to_owned(), SessionFault::Payload),
             (token_with("[1]"), SessionFault::Payload),
             (token_with("{"), SessionFault::Payload),
-            (format!("{PREFIX}{}", "x".repeat(policy::TOKEN_FILE_BYTES_MAX)), SessionFault::TooLarge),
+            (
+                format!("{good}{}", "x".repeat(policy::TOKEN_FILE_BYTES_MAX + 1 - good.len())),
+                SessionFault::TooLarge,
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(Session::parse(&text, NOW).err(), Some(expected), "{}", text.len());
         }
         assert!(Session::parse(&format!("\n {good}\r\n"), NOW).is_ok());
+        let largest = format!("{good}{}", "x".repeat(policy::TOKEN_FILE_BYTES_MAX - good.len()));
+        assert!(Session::parse(&largest, NOW).is_ok());
     }
 
     #[test]

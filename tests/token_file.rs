@@ -286,6 +286,40 @@ fn an_old_leftover_is_kept_until_the_file_holds_its_token() {
     assert!(!leftover.exists(), "it is in the file now");
 }
 
+#[test]
+fn where_the_file_is_gone_an_old_leftover_is_kept_while_its_token_lives() {
+    let (directory, path) = scratch();
+    let now = Timestamp::of_file(&directory.path().metadata().unwrap()).unwrap();
+    let leftover = |name: &str, ends_in_s: i64| {
+        let leftover = directory.path().join(format!(".mcp-token.waiaas-mcp-{name}"));
+        let ends = now.unix_seconds() + ends_in_s;
+        fs::write(&leftover, token(name, ends - 300, Some(ends))).unwrap();
+        let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        fs::File::open(&leftover).unwrap().set_modified(an_hour_ago).unwrap();
+        leftover
+    };
+    let (living, expired) = (leftover("0000000000000001", 60), leftover("0000000000000002", -60));
+    TokenFile::new(place(&path)).sweep(now);
+    assert!(living.exists() && !expired.exists());
+}
+
+#[test]
+fn the_directory_is_made_for_this_user_alone() {
+    let (directory, _) = scratch();
+    let path = directory.path().join("new/mcp-tokens/wallet");
+    TokenFile::new(place(&path)).make_directory().unwrap();
+    for made in [path.parent().unwrap(), &directory.path().join("new")] {
+        assert_eq!(fs::metadata(made).unwrap().mode() & 0o777, 0o700, "{}", made.display());
+    }
+}
+
+/// Not even root may read a switch of the kernel that can only be written.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_may_not_be_read_is_told_from_one_that_cannot_be() {
+    assert_eq!(read(Path::new("/proc/sys/vm/drop_caches")), FileView::Unusable("this user may not read it"));
+}
+
 /// Once the temporary file was removed when its rename had failed. Then the new token was in memory only,
 /// although the disk had taken it.
 #[test]
