@@ -1,6 +1,7 @@
 //! The token file on a real disk: what is read, what is refused, what is written and how, and what is left.
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests prepare and examine real files")]
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
