@@ -379,3 +379,22 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_resort_writes_over_a_file_and_makes_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mcp-token");
+        let token = Token::new("wai_sess_new".to_owned());
+        assert!(overwrite(&path, &token).is_err());
+        fs::write(&path, "wai_sess_a-longer-one").unwrap();
+        overwrite(&path, &token).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "wai_sess_new");
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(overwrite(&link, &token).is_err());
+    }
+}
