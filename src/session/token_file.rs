@@ -381,6 +381,7 @@ fn sync_directory(_directory: &Path) -> io::Result<()> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::disallowed_methods, reason = "a test prepares and examines real files")]
 mod tests {
     use super::*;
 
