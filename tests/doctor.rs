@@ -285,12 +285,19 @@ fn a_session_in_trouble() {
     let wrong = checks(&console, &["--wallet", other]);
     expect(&wrong, &["token_file=warning", "wallet=failed", "client=warning"], "the session may not use it");
     let several = Console::new();
-    several.run(&["setup", "--all"]).assert_done();
-    let none = checks(&several, &[]);
+    several.run(&["setup", "--all", "--client", "cursor", "--yes"]).assert_done();
+    expect(&checks(&several, &[]), &["token_present=failed"], "3 wallets have one of their own");
+    let wallet_ids = several.sandbox.wallet_ids().map(str::to_owned);
     expect(
-        &none,
-        &["token_file=failed", "token_present=failed", "client=warning"],
-        "3 wallets have one of their own",
+        &checks(&several, &["--wallet", &wallet_ids[1]]),
+        &["client=warning", "client=warning"],
+        "and 01a1f2c4",
+    );
+    fs::remove_file(several.token_file_of(&wallet_ids[1])).expect("it is there");
+    expect(
+        &checks(&several, &[]),
+        &["token_present=failed", "client=warning"],
+        "2 wallets have one of their own",
     );
     fs::write(several.token_file(), {
         let wallet_ids = several.sandbox.wallet_ids().map(str::to_owned).to_vec();

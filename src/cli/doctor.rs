@@ -23,7 +23,7 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let survey = survey::survey(&config, &transport, &clock)?;
     let facts = facts::gather(&config, &survey, &transport);
     let mut checks = checks::all(&survey, &facts, config.wallet_id.as_deref());
-    checks.extend(clients::checks(&config));
+    checks.extend(clients::checks(&config, &facts.wallet_files));
     let text = if input.has("json") { report::json(&checks) } else { report::text(&checks, output::paint()) };
     output::print(&text)?;
     Ok(if report::is_well(&checks) { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })

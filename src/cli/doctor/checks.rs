@@ -221,6 +221,10 @@ fn token_file(survey: &Survey, facts: &Facts) -> Check {
         (FileView::Missing, None) if matches!(survey.environment, Some(Ok(_))) => {
             check("it is not there; the token of the environment is used, and its renewals are written here")
         }
+        (FileView::Missing, None) if facts.wants_a_wallet(survey) => {
+            let looked = survey.file.display().to_string();
+            Check::skipped("token_file", looked, "it is not there; wallets have token files of their own")
+        }
         (FileView::Missing, None) => check("it is not there").failed(SETUP),
         (FileView::Unusable(why), None) => check(why).failed("Run `waiaas-mcp setup`, which replaces it."),
     }
@@ -293,16 +297,15 @@ fn token_present(survey: &Survey, facts: &Facts) -> Check {
     let check = |found: String| Check::good("token_present", "the token file and the environment", found);
     match &survey.held {
         Some((_, source)) => check(format!("a token from the {}", source.name())),
-        None if facts.wallet_files.is_empty()
-            || survey.write.starts_with(facts.data_dir.join("mcp-tokens")) =>
-        {
-            check("no token".to_owned()).failed(SETUP)
+        None if facts.wants_a_wallet(survey) => {
+            check(format!("no token; {} wallets have one of their own", facts.wallet_files.len())).failed(
+                format!(
+                    "Name the wallet with --wallet or WAIAAS_WALLET_ID: {}.",
+                    facts.wallet_files.join(", ")
+                ),
+            )
         }
-        None => check(format!("no token; {} wallets have one of their own", facts.wallet_files.len()))
-            .failed(format!(
-                "Name the wallet with --wallet or WAIAAS_WALLET_ID: {}.",
-                facts.wallet_files.join(", ")
-            )),
+        None => check("no token".to_owned()).failed(SETUP),
     }
 }
 

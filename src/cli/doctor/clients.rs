@@ -11,7 +11,7 @@ pub(super) use with_files::checks;
 
 /// This build cannot read clients' files.
 #[cfg(not(feature = "setup"))]
-pub(super) fn checks(_config: &Config) -> Vec<Check> {
+pub(super) fn checks(_config: &Config, _wallet_files: &[String]) -> Vec<Check> {
     vec![Check::skipped("client", "the files of MCP clients", "this program was built without `setup`")]
 }
 
@@ -19,6 +19,7 @@ pub(super) fn checks(_config: &Config) -> Vec<Check> {
 mod with_files {
     use super::{Check, Config};
     use crate::cli::clients::inspect::{CommandState, FileState, Inspected, Inspection};
+    use crate::cli::clients::recognise::Difference;
     use crate::cli::clients::{self, CLIENTS, Program, Target};
     use crate::cli::output::foreign;
     use crate::cli::setup;
@@ -26,13 +27,15 @@ mod with_files {
 
     const NAME: &str = "client";
 
-    pub(in super::super) fn checks(config: &Config) -> Vec<Check> {
+    /// `wallet_files`: the wallets that have a token file of their own.
+    pub(in super::super) fn checks(config: &Config, wallet_files: &[String]) -> Vec<Check> {
         let directories = UserDirectories::from_environment();
         let Ok(target) = setup::target(config) else { return Vec::new() };
         let target =
             Target { wallet_id: config.wallet_id.clone(), wallet_name: config.wallet_name.clone(), ..target };
         let inspections = CLIENTS.iter().map(|client| clients::inspect(client, &directories, &target));
-        let checks: Vec<Check> = inspections.flat_map(|inspection| of_client(&inspection)).collect();
+        let checks: Vec<Check> =
+            inspections.flat_map(|inspection| of_client(&inspection, wallet_files)).collect();
         if !checks.is_empty() {
             return checks;
         }
@@ -40,7 +43,7 @@ mod with_files {
         vec![none.warning("Run `waiaas-mcp setup --client NAME`, or see what to paste with --print.")]
     }
 
-    fn of_client(inspection: &Inspection) -> Vec<Check> {
+    fn of_client(inspection: &Inspection, wallet_files: &[String]) -> Vec<Check> {
         let path = inspection.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         if let FileState::Unreadable(failure) = &inspection.state {
             let check =
@@ -50,11 +53,11 @@ mod with_files {
         inspection
             .servers
             .iter()
-            .map(|inspected| of_server(inspected, inspection.client.title, &path))
+            .map(|inspected| of_server(inspected, wallet_files, inspection.client.title, &path))
             .collect()
     }
 
-    fn of_server(inspected: &Inspected, title: &str, path: &str) -> Check {
+    fn of_server(inspected: &Inspected, wallet_files: &[String], title: &str, path: &str) -> Check {
         let Inspected { server, command, differences } = inspected;
         let key = foreign(&server.key);
         let check = |found: String| Check::good(NAME, format!("{title}, entry {key} in {path}"), found);
@@ -90,6 +93,11 @@ mod with_files {
             return check(format!("it is switched off: {}", foreign(off)))
                 .warning("Switch it on in the client.");
         }
+        if let Some(wallet_id) = own_wallet(differences, wallet_files) {
+            return check(format!(
+                "it is for wallet {wallet_id}, whose own token file `doctor --wallet {wallet_id}` looks at"
+            ));
+        }
         if let Some(difference) = differences.first() {
             let value = |value: &Option<String>| value.as_deref().map_or("not set".to_owned(), foreign);
             return check(format!(
@@ -104,5 +112,15 @@ mod with_files {
             return check(format!("it starts another copy of this program, {command_text}"));
         }
         check("it starts this program with this token file".to_owned())
+    }
+
+    /// The wallet of an entry that differs from these checks only in being for one, which has its token file.
+    fn own_wallet<'d>(differences: &'d [Difference], wallet_files: &[String]) -> Option<&'d String> {
+        match differences {
+            [Difference { variable: "WAIAAS_WALLET_ID", found: Some(wallet_id), expected: None }] => {
+                wallet_files.contains(wallet_id).then_some(wallet_id)
+            }
+            _ => None,
+        }
     }
 }

@@ -44,6 +44,14 @@ pub(super) struct Facts {
     pub(super) routes: Option<Vec<String>>,
 }
 
+impl Facts {
+    /// No wallet was named, and there are tokens only where each wallet has its own.
+    pub(super) fn wants_a_wallet(&self, survey: &Survey) -> bool {
+        let is_of_a_wallet = survey.write.starts_with(self.data_dir.join("mcp-tokens"));
+        survey.held.is_none() && !self.wallet_files.is_empty() && !is_of_a_wallet
+    }
+}
+
 /// A directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Directory {
@@ -69,6 +77,9 @@ pub(super) fn gather(config: &Config, survey: &Survey, transport: &dyn Transport
         looked.push(directory.clone());
     }
     let obstacle = file.obstacle();
+    let mut wallet_files: Vec<String> =
+        names(&data_dir.join("mcp-tokens")).filter(|name| is_uuid(name)).collect();
+    wallet_files.sort();
     let writable = directory.is_dir().then(|| file.prepare());
     file.discard();
     Facts {
@@ -77,7 +88,7 @@ pub(super) fn gather(config: &Config, survey: &Survey, transport: &dyn Transport
         file: fs::symlink_metadata(&survey.file).ok().filter(Metadata::is_file).map(|file| rights(&file)),
         obstacle,
         leftovers: leftovers(&survey.write, survey.now),
-        wallet_files: names(&data_dir.join("mcp-tokens")).filter(|name| is_uuid(name)).collect(),
+        wallet_files,
         routes: survey.health.is_ok().then(|| routes(transport)).flatten(),
         data_dir,
     }
