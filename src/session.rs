@@ -293,6 +293,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_wallet_has_a_file_of_its_own_and_reads_the_common_one() {
+        let place = |wallet_id| TokenPlace::of_wallet(Path::new("/data"), wallet_id);
+        let common = PathBuf::from("/data/mcp-token");
+        assert_eq!((place(None).write, place(None).read_fallback), (common.clone(), None));
+        let own = place(Some("w"));
+        assert_eq!((own.write, own.read_fallback), ("/data/mcp-tokens/w".into(), Some(common)));
+    }
+
+    #[test]
     fn what_is_not_a_token_is_refused_with_its_reason() {
         let good = token_with(r#"{"sub":"s","iat":1}"#);
         let table = [

@@ -56,6 +56,17 @@ impl TryLock {
     }
 }
 
+impl LockState {
+    /// What a try that was refused tells of it.
+    fn seen(refused: &TryLock) -> LockState {
+        match refused {
+            TryLock::Busy => LockState::HeldByAnother,
+            TryLock::Unsupported => LockState::Unsupported,
+            _ => LockState::Unknown,
+        }
+    }
+}
+
 impl TokenLock {
     /// The lock of this token file. Nothing is opened yet.
     pub fn of(token_file: &Path) -> TokenLock {
@@ -102,11 +113,7 @@ impl TokenLock {
         }
         match file.try_lock_shared() {
             Ok(()) => LockState::Free,
-            Err(error) => match TryLock::refused(error) {
-                TryLock::Busy => LockState::HeldByAnother,
-                TryLock::Unsupported => LockState::Unsupported,
-                _ => LockState::Unknown,
-            },
+            Err(error) => LockState::seen(&TryLock::refused(error)),
         }
     }
 
@@ -152,9 +159,31 @@ mod tests {
     #[test]
     fn a_file_system_without_locks_is_told_from_one_that_fails() {
         let refused = |kind: ErrorKind| TryLock::refused(TryLockError::Error(kind.into()));
-        assert!(matches!(TryLock::refused(TryLockError::WouldBlock), TryLock::Busy));
-        assert!(matches!(refused(ErrorKind::Unsupported), TryLock::Unsupported));
-        assert!(matches!(refused(ErrorKind::PermissionDenied), TryLock::Failed(_)));
+        let (busy, unsupported) =
+            (TryLock::refused(TryLockError::WouldBlock), refused(ErrorKind::Unsupported));
+        let failed = refused(ErrorKind::PermissionDenied);
+        assert!(matches!(
+            (&busy, &unsupported, &failed),
+            (TryLock::Busy, TryLock::Unsupported, TryLock::Failed(_))
+        ));
+        let seen = [&busy, &unsupported, &failed].map(LockState::seen);
+        assert_eq!(seen, [LockState::HeldByAnother, LockState::Unsupported, LockState::Unknown]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_lock_file_is_neither_locked_nor_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let token_file = directory.path().join("mcp-token");
+        let lock_file = directory.path().join("mcp-token.lock");
+        let mut lock = TokenLock::of(&token_file);
+        std::os::unix::fs::symlink(&token_file, &lock_file).unwrap();
+        assert_eq!(lock.state(), LockState::Unknown);
+        assert!(matches!(lock.try_take(), TryLock::Failed(_)) && !token_file.exists());
+        std::fs::remove_file(&lock_file).unwrap();
+        std::fs::create_dir(&lock_file).unwrap();
+        assert_eq!(lock.state(), LockState::Unknown);
+        assert!(matches!(lock.try_take(), TryLock::Failed(_)));
     }
 
     #[cfg(unix)]
