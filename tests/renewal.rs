@@ -174,6 +174,18 @@ fn without_the_lock_in_time_there_is_no_renewal_and_another_look_at_the_file() {
 }
 
 #[test]
+fn a_lock_that_was_not_got_is_not_asked_for_again_within_five_seconds() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.lock = LockOutcome::TimedOut;
+    scene.live_until(180);
+    assert!(scene.turn.contains(&"lock") && scene.wait <= Duration::from_secs(5), "{:?}", scene.wait);
+    scene.wake(Wake::Wanted);
+    assert_eq!(scene.turn, ["read"], "a call wants a token, and has one");
+    scene.sleep();
+    assert!(scene.turn.contains(&"lock"));
+}
+
+#[test]
 fn where_there_are_no_locks_it_goes_on_without_and_says_so_once() {
     let mut scene = Scene::before(0, held(0, 300), None);
     scene.lock = LockOutcome::Unsupported;

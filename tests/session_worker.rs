@@ -97,6 +97,8 @@ struct Setup<'a> {
     in_file: &'a str,
     /// The token file is a wallet's, and this one the common one that it falls back to; its directory cannot be made.
     is_fallback: bool,
+    /// The token file's directory is not there yet.
+    is_new: bool,
     bootstrap: Option<&'a str>,
     /// How far the daemon's clock is ahead, in seconds.
     ahead_s: i64,
@@ -111,9 +113,10 @@ impl Setup<'_> {
         let directory = tempfile::tempdir().unwrap();
         let common = directory.path().join("mcp-token");
         fs::write(&common, self.in_file).unwrap();
-        let (write, read_fallback) = match self.is_fallback {
-            true => (directory.path().join("mcp-tokens/wallet"), Some(common)),
-            false => (common, None),
+        let (write, read_fallback) = match (self.is_fallback, self.is_new) {
+            (true, _) => (directory.path().join("mcp-tokens/wallet"), Some(common)),
+            (false, true) => (directory.path().join("new/mcp-token"), None),
+            (false, false) => (common, None),
         };
         if self.is_fallback {
             fs::write(directory.path().join("mcp-tokens"), "a file where a directory would be").unwrap();
@@ -329,6 +332,24 @@ fn a_token_of_the_environment_is_used_where_the_file_has_none_and_it_has_the_for
     let (scene, _) = Setup { in_file: "garbage", bootstrap: Some("sk-other"), ..Setup::default() }.begin();
     until("it has looked", || scene.shared.status().is_some());
     assert_eq!((scene.held(), scene.shared.settled_status().state), (None, State::Error));
+    scene.end();
+}
+
+#[test]
+fn the_directory_is_made_when_there_is_something_to_write() {
+    let good = fresh("from-the-environment");
+    let (scene, _) = Setup { is_new: true, bootstrap: Some(&good), ..Setup::default() }.begin();
+    scene.until_held(&good);
+    until("it has looked", || scene.shared.status().is_some());
+    assert!(!scene.directory.path().join("new").exists());
+    scene.end();
+
+    let (old, new) = (due(), fresh("s"));
+    let (scene, _) = Setup { is_new: true, bootstrap: Some(&old), ..Setup::default() }.begin();
+    assert_eq!(scene.asked(), old);
+    scene.answer.send(Answer::Grant(new.clone())).unwrap();
+    scene.until_held(&new);
+    assert_eq!(fs::read_to_string(scene.directory.path().join("new/mcp-token")).unwrap(), new);
     scene.end();
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests prepare and examine real files")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why")]
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -288,6 +289,18 @@ fn an_old_leftover_is_kept_until_the_file_holds_its_token() {
 }
 
 #[test]
+fn a_fragment_is_swept_after_five_minutes() {
+    let (directory, path) = scratch();
+    let fragment = directory.path().join(".mcp-token.waiaas-mcp-0000000000000001");
+    fs::write(&fragment, "####").unwrap();
+    let made = Timestamp::of_file(&fragment.metadata().unwrap()).unwrap();
+    TokenFile::new(place(&path)).sweep(made.plus_millis(300_000));
+    assert!(fragment.exists());
+    TokenFile::new(place(&path)).sweep(made.plus_millis(300_001));
+    assert!(!fragment.exists());
+}
+
+#[test]
 fn where_the_file_is_gone_an_old_leftover_is_kept_while_its_token_lives() {
     let (directory, path) = scratch();
     let now = Timestamp::of_file(&directory.path().metadata().unwrap()).unwrap();
@@ -339,6 +352,27 @@ fn a_token_that_cannot_be_renamed_into_place_stays_beside_it() {
     assert_eq!(next.sweep(NOW), Some(new.clone()), "a later process finds it");
     fs::remove_dir(&path).unwrap();
     assert_eq!(next.store(&new, None, NOW, || {}), StoreOutcome::Done);
+}
+
+#[test]
+fn a_rename_is_tried_three_times() {
+    let (_directory, path) = scratch();
+    let new = session("s", 1_795_330_180);
+    for (free_after, stored) in [(1, true), (2, true), (3, false)] {
+        fs::create_dir(&path).unwrap();
+        let pauses = Cell::new(0);
+        let pause = || {
+            pauses.set(pauses.get() + 1);
+            if pauses.get() == free_after {
+                fs::remove_dir(&path).unwrap();
+            }
+        };
+        let outcome = TokenFile::new(place(&path)).store(&new, None, NOW, pause);
+        assert_eq!(outcome == StoreOutcome::Done, stored, "{outcome:?}");
+        assert_eq!(pauses.get(), free_after.min(2));
+        let _ = fs::remove_dir(&path);
+        let _ = fs::remove_file(&path);
+    }
 }
 
 /// Another token in the file does not make a failed store a success, and is not written over in place: that is for

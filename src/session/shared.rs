@@ -268,6 +268,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_settled_is_not_waited_for() {
+        let clock = SystemClock::start();
+        let (shared, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        assert_eq!(shared.status(), None);
+        shared.rest(Status { renewals: 7, ..Status::UNKNOWN });
+        let before = clock.now().mono;
+        assert_eq!(shared.settled_status().renewals, 7);
+        assert!(clock.now().mono - before < policy::SETTLE_WAIT_MAX);
+    }
+
+    #[test]
     fn the_worker_hears_why_it_was_woken_and_of_each_question_once() {
         let (shared, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
         assert_eq!(shared.wake(), Wake::Elapsed, "nobody has asked for anything");
