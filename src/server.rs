@@ -129,7 +129,7 @@ pub fn serve(
         server.handle_event(event);
     }
     begin(&mut server.connection);
-    server.service.begin();
+    server.service.begin(server.clock.now().mono);
     while !server.is_done() {
         let event = server.next_event();
         server.handle_event(event);

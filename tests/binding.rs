@@ -15,7 +15,7 @@ fn bound(tool: &str, arguments: &str, defaults: &Defaults<'_>) -> Result<Request
     let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
     let spec = catalogue::find(tool).expect("a tool");
     let draft = bind(spec, Some(&raw), defaults).map_err(|error| error.to_string())?;
-    draft.complete(|| Ok("FOUND".to_owned()))
+    Ok(draft.with_wallet("FOUND"))
 }
 
 fn sent(tool: &str, arguments: &str) -> Request {
@@ -24,7 +24,7 @@ fn sent(tool: &str, arguments: &str) -> Request {
 
 /// The request of a draft that lacks nothing.
 fn complete(draft: Draft) -> Request {
-    draft.complete(|| Err("nothing is to be found")).expect("complete")
+    draft.complete().expect("complete")
 }
 
 /// What the message says after the colon.

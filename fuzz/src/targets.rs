@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::str::from_utf8;
@@ -242,7 +241,7 @@ fn bound(spec: &ToolSpec, arguments: &str) {
                 assert!(told.len() < 64 * 1024, "an answer as long as the question");
             }
             Ok(draft) => {
-                let request = draft.complete(|| Ok::<_, Infallible>("w/../w".to_owned())).expect("a wallet");
+                let request = draft.with_wallet("w/../w");
                 asks_the_route(spec, &request);
             }
         }

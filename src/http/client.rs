@@ -122,9 +122,11 @@ impl Transport for Http {
         credential: Credential<'_>,
         time_max: Duration,
     ) -> Result<Response, HttpFault> {
-        match &request.body {
-            Some(body) => self.exchange(request, credential, time_max, body.as_str()),
-            None => self.exchange(request, credential, time_max, ()),
+        match (&request.body, request.method) {
+            (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
+            // Of length zero, said so: without a body the library announces chunks, and sends none.
+            (None, Method::Post | Method::Put) => self.exchange(request, credential, time_max, ""),
+            (None, Method::Get | Method::Delete) => self.exchange(request, credential, time_max, ()),
         }
     }
 }

@@ -2,11 +2,17 @@
 //!
 //! Used by `stdio`. Pure. Refuses to know what a line means.
 
+use std::mem;
+use std::ops::Range;
+
 use super::message::Outgoing;
 
-/// Longest line accepted, in bytes, without its newline. The largest real request, a batch of contract calls,
+/// Longest line accepted, in bytes, without its end. The largest real request, a batch of contract calls,
 /// has some hundred kilobytes; a line is held in memory whole.
 pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What may stand before a newline as a part of the line's end.
+const CARRIAGE_RETURN: &[u8] = b"\r";
 
 /// Room that is kept between lines, in bytes, so that one huge line does not weigh for ever.
 const BYTES_KEPT: usize = 64 * 1024;
@@ -62,7 +68,7 @@ impl LineBuffer {
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         let Some(at) = self.bytes[self.scanned..].iter().position(|byte| *byte == b'\n') else {
             self.scanned = self.bytes.len();
-            if self.skipping || self.len() > LINE_BYTES_MAX {
+            if self.skipping || self.len() > LINE_BYTES_MAX + CARRIAGE_RETURN.len() {
                 self.skipping = true;
                 self.start = self.scanned;
             }
@@ -75,8 +81,7 @@ impl LineBuffer {
         let line = self.start..end;
         self.start = end + 1;
         self.scanned = self.start;
-        let too_long = std::mem::take(&mut self.skipping) || line.len() > LINE_BYTES_MAX;
-        Some(if too_long { Line::TooLong } else { Line::Complete(&self.bytes[line]) })
+        Some(self.taken(line))
     }
 
     /// The line that the end of input has left without a newline.
@@ -84,11 +89,14 @@ impl LineBuffer {
         let line = self.start..self.bytes.len();
         self.start = self.bytes.len();
         self.scanned = self.start;
-        match (std::mem::take(&mut self.skipping), line.is_empty()) {
-            (true, _) => Some(Line::TooLong),
-            (false, true) => None,
-            (false, false) => Some(Line::Complete(&self.bytes[line])),
-        }
+        (self.skipping || !line.is_empty()).then(|| self.taken(line))
+    }
+
+    fn taken(&mut self, line: Range<usize>) -> Line<'_> {
+        let line = &self.bytes[line];
+        let bytes = line.strip_suffix(CARRIAGE_RETURN).unwrap_or(line).len();
+        let too_long = mem::take(&mut self.skipping) || bytes > LINE_BYTES_MAX;
+        if too_long { Line::TooLong } else { Line::Complete(line) }
     }
 }
 
@@ -146,7 +154,9 @@ mod tests {
     fn a_line_above_the_bound_is_skipped_to_its_end_and_the_next_one_is_taken() {
         let longest = vec![b'x'; LINE_BYTES_MAX];
         assert_eq!(lines(&[&longest, b"\n7"])[0].len(), LINE_BYTES_MAX);
-        for rest in [&b"x\n7\n"[..], b"xxxx\n7"] {
+        assert_eq!(lines(&[&longest, b"\r", b"\n7"])[0].len(), LINE_BYTES_MAX + 1);
+        assert_eq!(lines(&[&longest, b"x"]), ["too long"]);
+        for rest in [&b"x\n7\n"[..], b"x\r\n7\n", b"xxxx\n7"] {
             assert_eq!(lines(&[&longest, rest]), ["too long", "7"]);
         }
         let half = &longest[..LINE_BYTES_MAX / 2 + 1];

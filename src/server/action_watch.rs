@@ -19,15 +19,16 @@ use crate::mcp::stdio::Waker;
 use crate::session::Generation;
 use crate::wallet::actions::{self, Actions};
 
-/// How long what was found counts as new while the server is in use. The contract allows 30 s until a change is told;
-/// a look takes [`LOOK_TIME_MAX`] at most.
+/// How long what was found counts as new while the server is in use. The contract allows 30 s until a change is told,
+/// and a look takes far less than the rest of it.
 const FRESH_TIME: Duration = Duration::from_secs(20);
 
 /// For how long after its last message a client counts as at work. One that rests hears of a change when it goes on.
 const IN_USE_TIME: Duration = Duration::from_secs(300);
 
-/// How long one look may take.
-const LOOK_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one look may take. Nobody waits for it, and a slow daemon's list is better late than never; a daemon that
+/// hangs and comes back has to be noticed within the contract's 30 s.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(25);
 
 /// How long the first list of tools waits for the first look. The contract's number.
 pub(super) const FIRST_LOOK_WAIT: Duration = Duration::from_secs(2);
@@ -77,15 +78,15 @@ impl Plan {
         self.is_in_use(now).then(|| FRESH_TIME.saturating_sub(now.saturating_sub(looked_at)))
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, now: Duration) {
         self.is_looking = true;
         self.is_due = false;
+        self.looked_at = Some(now);
     }
 
-    fn end(&mut self, now: Duration) {
+    fn end(&mut self) {
         self.is_looking = false;
         self.has_looked = true;
-        self.looked_at = Some(now);
     }
 }
 
@@ -133,16 +134,19 @@ impl ActionWatch {
         self.plan.used_at = Some(now);
     }
 
-    /// The session is another one. Whether that makes old what a look has found with another token.
-    pub(super) fn session_changed(&mut self) -> bool {
-        let is_new = self.is_new_token();
-        self.plan.is_due |= is_new;
-        is_new && self.plan.has_looked
+    /// The session is another one: what a look has found with another token is old.
+    pub(super) fn session_changed(&mut self) {
+        self.plan.is_due |= self.is_new_token();
     }
 
     /// Whether another look has to follow at once.
     pub(super) fn is_due(&self) -> bool {
         self.plan.is_due
+    }
+
+    /// Whether a look is under way, or has to follow at once.
+    pub(super) fn is_busy(&self) -> bool {
+        self.plan.is_due || self.plan.is_looking
     }
 
     fn is_new_token(&self) -> bool {
@@ -155,8 +159,8 @@ impl ActionWatch {
     }
 
     /// Looks, on a thread of its own.
-    pub(super) fn look(&mut self) {
-        self.plan.begin();
+    pub(super) fn look(&mut self, now: Duration) {
+        self.plan.begin(now);
         let (daemon, report, waker) = (Arc::clone(&self.daemon), self.report.clone(), self.waker.clone());
         let known = self.fingerprint;
         let builder = thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES);
@@ -181,8 +185,8 @@ impl ActionWatch {
     }
 
     /// A look has ended: what it found, if that is new.
-    pub(super) fn take(&mut self, looked: Looked, now: Duration) -> Option<Actions> {
-        self.plan.end(now);
+    pub(super) fn take(&mut self, looked: Looked) -> Option<Actions> {
+        self.plan.end();
         self.generation = Some(looked.generation);
         // A change of the session that this look has seen already is none any more.
         self.plan.is_due &= self.is_new_token();
@@ -230,18 +234,18 @@ mod tests {
         assert_eq!(plan.time_left(s(0)), None, "not before it was begun");
         plan.is_due = true;
         assert_eq!(plan.time_left(s(0)), Some(s(0)));
-        plan.begin();
+        plan.begin(s(1));
         plan.is_due = true;
         assert_eq!(plan.time_left(s(1)), None, "one look at a time");
-        plan.end(s(2));
+        plan.end();
         assert_eq!(plan.time_left(s(2)), Some(s(0)), "what happened meanwhile makes it due");
-        plan.begin();
-        plan.end(s(3));
+        plan.begin(s(3));
+        plan.end();
         assert_eq!(plan.time_left(s(4)), None, "nobody uses it");
         plan.used_at = Some(s(5));
         assert_eq!(plan.time_left(s(5)), Some(s(18)));
         assert_eq!(plan.time_left(s(100)), Some(s(0)));
         assert_eq!(plan.time_left(s(306)), None);
-        assert!(FRESH_TIME + LOOK_TIME_MAX < s(30));
+        assert!(FRESH_TIME.max(LOOK_TIME_MAX) < s(30));
     }
 }

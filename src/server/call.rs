@@ -67,7 +67,12 @@ impl Daemon {
             renewed.session.filter(|_| renewed.generation != lease.generation && !cancelled.is_cancelled());
         let session = session.ok_or(CallError::SessionExpired)?;
         let response = self.send(request, Some(&session), cancelled)?;
-        if is_about_the_token(&response) { Err(CallError::SessionExpired) } else { Ok(response) }
+        if is_about_the_token(&response) {
+            // Refused as well, which the session has to know; one more attempt is all a call gets.
+            self.session.renewed_after(renewed.generation);
+            return Err(CallError::SessionExpired);
+        }
+        Ok(response)
     }
 
     /// The body of a good answer to `request`, sent once with the token that is there, if there is one. For what

@@ -103,9 +103,12 @@ impl Task {
     pub fn run(self, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
         let result = match self {
             Task::Known(result) => return result,
-            Task::Ask(draft, then) => draft
-                .complete(|| own_wallet::find(daemon, cancelled))
-                .and_then(|request| then.result(request, daemon, cancelled)),
+            Task::Ask(draft, then) => match draft.complete() {
+                Ok(request) => then.result(request, daemon, cancelled),
+                Err(draft) => own_wallet::with(daemon, cancelled, |wallet_id| {
+                    then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
+                }),
+            },
         };
         result.map_or_else(|failure| failure.result, CallToolResult::text)
     }

@@ -11,6 +11,9 @@ use super::render::Failure;
 use crate::http::Request;
 use crate::wallet::connected::{self, WalletIdRequired};
 
+/// The daemon's code for a wallet that the session may not use (403).
+const FOREIGN_WALLET: &str = "WALLET_ACCESS_DENIED";
+
 /// What was found, and for which session.
 #[derive(Default, Debug)]
 pub struct OwnWallet(Mutex<Option<Found>>);
@@ -32,9 +35,31 @@ impl OwnWallet {
     }
 }
 
+/// Does `work` with the session's only wallet. If the session was replaced on the way, and the new one may not use that
+/// wallet, once more with its own: what was refused for that reason has done nothing.
+pub(super) fn with(
+    daemon: &Daemon,
+    cancelled: &Cancelled,
+    work: impl Fn(&str) -> Result<String, Failure>,
+) -> Result<String, Failure> {
+    let wallet_id = find(daemon, cancelled)?;
+    let before = session_id(daemon);
+    let result = work(&wallet_id);
+    match &result {
+        Err(failure) if failure.code == FOREIGN_WALLET && session_id(daemon) != before => {
+            work(&find(daemon, cancelled)?)
+        }
+        _ => result,
+    }
+}
+
+fn session_id(daemon: &Daemon) -> Option<String> {
+    daemon.session.current().session.map(|session| session.id().to_owned())
+}
+
 /// The id of the session's only wallet. May ask the daemon.
-pub(super) fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<String, Failure> {
-    let session_id = || daemon.session.current().session.map(|session| session.id().to_owned());
+fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<String, Failure> {
+    let session_id = || session_id(daemon);
     if let Some(known) = session_id().and_then(|id| daemon.own_wallet.of(&id)) {
         return Ok(known);
     }

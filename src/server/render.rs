@@ -180,8 +180,11 @@ fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Fai
     object.bool("error", true).string("code", &code).string("message", &message);
     object.bool("retryable", body.retryable.unwrap_or(status == 429));
     let advice = advice.filter(|advice| advice.code == code);
-    object.optional_string("hint", advice.map(|advice| advice.hint));
+    let told = body.hint.and_then(|hint| serde_json::from_str::<String>(hint).ok());
+    let hints = [told.as_deref(), advice.map(|advice| advice.hint)];
+    let hints: Vec<&str> = hints.into_iter().flatten().collect();
     let hint = body.hint.filter(|_| advice.is_none());
+    object.optional_string("hint", advice.map(|_| hints.join(" ")).as_deref());
     for (name, value) in [("hint", hint), ("details", body.details), ("requestId", body.request_id)] {
         if let Some(value) = value {
             object.raw(name, value);

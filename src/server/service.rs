@@ -111,8 +111,10 @@ pub trait Service {
     /// The standing of the resource of this URI; `None` if there is none.
     fn resource(&self, uri: &str) -> Option<Standing>;
 
-    /// The first answer is sent: from now on there is time for other things.
-    fn begin(&mut self) {}
+    /// The first answer is sent: from now on there is time for other things. `now` is on the monotonic clock.
+    fn begin(&mut self, now: Duration) {
+        let _ = now;
+    }
 
     /// The client has said something. `now` is on the monotonic clock.
     fn heard(&mut self, now: Duration) {

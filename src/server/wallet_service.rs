@@ -245,8 +245,8 @@ impl Service for WalletService {
         resources::find(uri).map(|resource| resources::standing(&resource))
     }
 
-    fn begin(&mut self) {
-        self.begin_to_watch();
+    fn begin(&mut self, now: Duration) {
+        self.begin_to_watch(now);
     }
 
     fn heard(&mut self, now: Duration) {
@@ -257,7 +257,8 @@ impl Service for WalletService {
 
     fn news(&mut self, now: Duration, is_heard: bool) -> Option<News> {
         self.look_around(now, is_heard);
-        self.news.pop_front().or_else(|| self.log.next())
+        // What is logged comes first: it was said before it was done.
+        self.log.next().or_else(|| self.news.pop_front())
     }
 
     fn time_left(&self, now: Duration) -> Option<Duration> {

@@ -102,6 +102,8 @@ enum Phase {
 struct Turn {
     /// A call's token of the current generation was refused.
     rejected: bool,
+    /// A renewal was answered that a later token exists, and it is looked for.
+    superseded: bool,
     asked_time: bool,
     tried_lock: bool,
     locked: bool,
@@ -214,7 +216,10 @@ impl Renewal {
                 self.note_file(view);
                 match self.candidate() {
                     Some((session, source)) => self.adopt(session, source),
-                    None => self.unlock(),
+                    None => {
+                        self.notices.push(self.looked_in_vain());
+                        self.unlock()
+                    }
                 }
             }
             (Phase::Storing { session, clamped }, Event::Stored(outcome)) => {
@@ -258,11 +263,7 @@ impl Renewal {
         if mem::take(&mut self.turn.rejected) {
             self.refuse_held();
             if self.candidate().is_none() {
-                self.notices.push(match &self.file {
-                    FileView::Held(_) => Notice::ReloadUnchanged,
-                    FileView::Missing => Notice::ReloadMissing,
-                    FileView::Unusable(why) => Notice::ReloadInvalid { why },
-                });
+                self.notices.push(self.looked_in_vain());
             }
         }
         if let Some((session, source)) = self.candidate() {
@@ -296,9 +297,7 @@ impl Renewal {
     fn note_file(&mut self, view: FileView) {
         let why = match &view {
             FileView::Unusable(why) => Some(*why),
-            FileView::Held(session) if session.is_expired(self.at.daemon.earliest) => {
-                Some("its token has expired")
-            }
+            FileView::Held(session) if session.is_expired(self.at.daemon.earliest) => Some(outlook::EXPIRED),
             FileView::Held(_) | FileView::Missing => None,
         };
         // A held token's own expiry is told as such.
@@ -331,6 +330,9 @@ impl Renewal {
 
     fn adopt(&mut self, session: Session, source: Source) -> Action {
         let expires_at = session.expires_at();
+        if source == Source::Environment && matches!(self.file, FileView::Missing) {
+            self.notices.push(Notice::FileUnusable { why: "it is not there" });
+        }
         self.notices.push(match &self.held {
             None => Notice::Loaded { from: source.name(), expires_at },
             Some(held) => Notice::Adopted {

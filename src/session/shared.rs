@@ -31,6 +31,8 @@ pub struct Lease {
 pub struct Change {
     /// A token is usable where none was, or it is of another session: what the daemon offers may differ.
     pub session_changed: bool,
+    /// It is the token that was there at the start: nobody has missed it before.
+    pub is_first: bool,
 }
 
 /// Wakes the worker before its time; what for, [`SharedSession::wake`] tells.
@@ -189,6 +191,7 @@ impl SharedSession {
     /// The worker's: serves another token from now on, and publishes it with its status.
     pub(super) fn swap(&self, session: Session, generation: Generation, status: Status) {
         let was_usable = self.current().session.is_some();
+        let is_first = !self.questions.lock().has_settled;
         let mut current = self.current.write();
         let same = current.session.as_ref().is_some_and(|former| former.id() == session.id());
         current.session = Some(Arc::new(session));
@@ -196,7 +199,7 @@ impl SharedSession {
         current.status = status;
         drop(current);
         // Announced first: whoever waited for the token and listens from then on has missed nothing.
-        self.announce(Change { session_changed: !was_usable || !same });
+        self.announce(Change { session_changed: !was_usable || !same, is_first });
         // Behind the lock of the questions: a call that has just looked in vain is waiting by now, and wakes.
         drop(self.questions.lock());
         self.answered.notify_all();
@@ -209,7 +212,7 @@ impl SharedSession {
         current.status = status;
         drop(current);
         if changed {
-            self.announce(Change { session_changed: false });
+            self.announce(Change { session_changed: false, is_first: false });
         }
         let mut questions = self.questions.lock();
         questions.answered = questions.heard;

@@ -258,6 +258,10 @@ mod tests {
             (r#"{"type":["boolean","null"]}"#, r#"{"type":"boolean"}"#),
             (r#"{"type":["string","number"]}"#, r#"{"type":"string"}"#),
             (r#"{"type":"string","format":"uri","title":"T","$comment":"c"}"#, r#"{"type":"string"}"#),
+            (r#"{"type":"integer","minimum":7e777,"maximum":5}"#, r#"{"type":"integer","maximum":5}"#),
+            (r#"{"type":"number","enum":[1,1e999],"default":1e999}"#, r#"{"type":"number","enum":[1]}"#),
+            (r#"{"const":"k"}"#, r#"{"type":"string","const":"k"}"#),
+            (r#"{"const":5}"#, r#"{"type":"number","const":5}"#),
             (r#"{"type":"array"}"#, r#"{"type":"array","items":{"type":"string"}}"#),
             (
                 r#"{"type":"array","items":{"type":"object"}}"#,
@@ -348,7 +352,7 @@ mod tests {
         let spec = &read_one(&action).actions[0].spec;
         let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
         let draft = bind(spec, Some(&raw), &Defaults::default()).map_err(|error| error.to_string())?;
-        let request = draft.complete(|| Err("no wallet in this path".to_owned()))?;
+        let request = draft.complete().map_err(|_| "no wallet in this path".to_owned())?;
         assert_eq!(request.target, "/v1/actions/p/a");
         Ok(request.body.expect("a body"))
     }

@@ -43,15 +43,21 @@ impl From<Request> for Draft {
 }
 
 impl Draft {
-    /// The request. `find_wallet` is asked for the wallet's id only where the path lacks it.
+    /// The request.
     ///
     /// # Errors
-    /// Those of `find_wallet`.
-    pub fn complete<E>(mut self, find_wallet: impl FnOnce() -> Result<String, E>) -> Result<Request, E> {
+    /// The draft itself, if its path lacks the wallet.
+    pub fn complete(self) -> Result<Request, Draft> {
+        if self.wallet_at.is_none() { Ok(self.request) } else { Err(self) }
+    }
+
+    /// The request, with this wallet where the path lacks one.
+    pub fn with_wallet(&self, wallet_id: &str) -> Request {
+        let mut request = self.request.clone();
         if let Some(at) = self.wallet_at {
-            self.request.target.insert_str(at, &percent_encoded(&find_wallet()?));
+            request.target.insert_str(at, &percent_encoded(wallet_id));
         }
-        Ok(self.request)
+        request
     }
 }
 

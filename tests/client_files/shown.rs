@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use waiaas_mcp::cli::clients::plan::ACTION_NAME_CHARS;
 use waiaas_mcp::cli::clients::table::Format;
 use waiaas_mcp::cli::clients::{CLIENTS, Entry, Target, add_command, keys, snippet};
 use waiaas_mcp::config::System;
@@ -157,22 +158,28 @@ fn add_commands_are_quoted_for_the_shell() {
 #[test]
 fn keys_are_short_safe_and_different() {
     assert_eq!(keys(&[(WALLET, Some("Main"))]), ["waiaas"]);
-    assert_eq!(
-        keys(&[
-            ("11111111-0", Some("Main Wallet_2")),
-            ("22222222-0", Some("main wallet 2")),
-            ("33333333-0", None),
-            ("44444444-0", Some("日本")),
-            ("55555555-0", Some("a name that is much too long for any client")),
-        ]),
-        [
-            "waiaas-main-wallet-2",
-            "waiaas-main-wallet-2-22222222",
-            "waiaas-33333333",
-            "waiaas-44444444",
-            "waiaas-a-name-that-is-much"
-        ]
-    );
+    let table = [
+        ("01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d10", Some("Main Wallet_2"), "waiaas-main-wallet-2"),
+        ("01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d11", Some("main wallet 2"), "waiaas-main-wallet-2-8e4a7d11"),
+        // Made in the same minute: only the ends of the ids differ, and here not even their last eight digits.
+        ("01a1f2c4-5b00-7c1e-9d3a-aaaa8e4a7d11", Some("main-wallet-2"), "waiaas-main-wallet-2-a8e4a7d11"),
+        ("01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d12", None, "waiaas-8e4a7d12"),
+        ("01a1f2c4-5b00-7c1e-9d3a-bbbb8e4a7d12", Some("日本"), "waiaas-b8e4a7d12"),
+        (
+            "01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d13",
+            Some("a name that is much too long for any client"),
+            "waiaas-a-name-that-is-much",
+        ),
+    ];
+    assert_eq!(keys(&table.map(|(id, name, _)| (id, name))), table.map(|(.., key)| key));
+}
+
+#[test]
+fn a_key_that_makes_names_of_actions_too_long_is_told() {
+    // The longest name among the actions that the daemon is shipped with.
+    let providers = include_str!("../../src/sandbox/data/action-providers.json");
+    let actions = waiaas_mcp::wallet::actions::read(providers).expect("a list").actions;
+    assert_eq!(actions.iter().map(|action| action.spec.name.len()).max(), Some(ACTION_NAME_CHARS));
 }
 
 #[test]

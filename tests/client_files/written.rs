@@ -209,7 +209,8 @@ fn the_style_of_a_yaml_file_is_kept() {
             "    WAIAAS_DATA_DIR: /data",
             "  timeout: 300",
         ];
-        lines.map(|line| format!("{indent}{line}\n")).concat()
+        let wider = |line: &str| line.replace("  ", indent);
+        lines.map(|line| format!("{indent}{}\n", wider(line))).concat()
     };
     let (two, four) = (lines("  "), lines("    "));
     let table = [
@@ -378,8 +379,9 @@ fn another_entry_under_the_key_is_replaced_only_as_a_proposal_and_keeps_what_was
             client: "goose",
             old: "extensions:\n    waiaas:\n        cmd: old\n        type: stdio\n        timeout: 60 # short\n        \
                   available_tools:\n        - get_balance\n\n    # b\n    b: {}\n",
-            new: "extensions:\n    waiaas:\n      enabled: true\n      type: stdio\n      name: waiaas\n      description: WAIaaS wallet\n      \
-                  cmd: /bin/waiaas-mcp\n      args: []\n      env_keys: []\n      envs:\n        WAIAAS_DATA_DIR: /data\n      timeout: 60\n      \
+            new: "extensions:\n    waiaas:\n        enabled: true\n        type: stdio\n        name: waiaas\n        \
+                  description: WAIaaS wallet\n        cmd: /bin/waiaas-mcp\n        args: []\n        env_keys: []\n        \
+                  envs:\n            WAIAAS_DATA_DIR: /data\n        timeout: 60\n        \
                   available_tools: [get_balance]\n\n    # b\n    b: {}\n",
         },
     ];

@@ -92,6 +92,18 @@ fn several_wallets_have_an_entry_each() {
     assert!(printed.code == 0 && printed.stdout.contains("\"chain\":\"solana\""), "{printed:?}");
 }
 
+#[test]
+fn a_key_that_cursor_counts_into_names_that_become_too_long_is_told() {
+    let several = Console::new();
+    let printed = several.run(&["setup", "--all", "--client", "cursor", "--yes"]);
+    printed.assert_done();
+    let told = "the key \"waiaas-trading-bot\" into every tool's name, and those of some actions become longer than 60";
+    assert!(printed.stderr.contains(told), "{printed:?}");
+    let one = Console::with_one_wallet();
+    let printed = one.run(&["setup", "--client", "cursor", "--yes"]);
+    assert!(printed.code == 0 && !printed.stderr.contains("become longer"), "{printed:?}");
+}
+
 /// The session is made all the same, and what could not be written is printed.
 #[test]
 fn a_clients_file_that_cannot_be_edited_is_left_alone_and_the_entry_is_printed() {

@@ -18,7 +18,7 @@ const FOUND_WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
 /// What the caller is told instead.
 pub(crate) fn final_request(tool: &ToolSpec, arguments: &RawValue) -> Result<Request, String> {
     let checked = check(tool, Some(arguments), &Defaults::default()).map_err(|error| error.to_string())?;
-    let request = checked.draft().complete(|| Ok::<_, String>(FOUND_WALLET.to_owned()))?;
+    let request = checked.draft().with_wallet(FOUND_WALLET);
     match tool.endpoint.composed {
         Some(Composition::Asset) => {
             let asset = Asset::parse(checked.text("asset_id").unwrap_or_default());

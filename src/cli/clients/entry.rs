@@ -144,11 +144,18 @@ pub fn keys(wallets: &[(&str, Option<&str>)]) -> Vec<String> {
     }
     let mut keys: Vec<String> = Vec::new();
     for (id, name) in wallets {
-        let by_id = || slug(&id.chars().take(ID_CHARS).collect::<String>());
         let name = name.map(slug).filter(|slug| !slug.is_empty());
-        let key = format!("waiaas-{}", name.clone().unwrap_or_else(by_id));
-        let taken = keys.contains(&key);
-        keys.push(if taken { format!("{key}-{}", by_id()) } else { key });
+        let by_name = name.as_ref().map(|name| format!("waiaas-{name}"));
+        let start = by_name.clone().unwrap_or_else(|| "waiaas".to_owned());
+        // Ids begin with the time at which the wallet was made; what tells them apart stands at their end.
+        let id: Vec<char> = id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let by_id = (ID_CHARS..=id.len().max(ID_CHARS)).map(|count| {
+            let end: String = id[id.len().saturating_sub(count)..].iter().collect();
+            format!("{start}-{}", end.to_ascii_lowercase())
+        });
+        let free = by_name.into_iter().chain(by_id).find(|key| !keys.contains(key));
+        // Two wallets of one id are one wallet.
+        keys.push(free.unwrap_or(start));
     }
     keys
 }

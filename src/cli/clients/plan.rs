@@ -160,19 +160,26 @@ pub(super) fn refused(path: &std::path::Path, refusal: &Refusal) -> Failure {
     }
 }
 
+/// The longest name of a tool for an action, in characters, among the actions that a daemon is shipped with. Which ones
+/// a daemon has is known only to those with a token.
+pub const ACTION_NAME_CHARS: usize = 44;
+
 /// Whether this client has trouble with the names of our tools under this key.
 fn long_names(client: &Client, key: &str) -> Option<String> {
     let limit = client.name_limit?;
     let around = limit.around.saturating_add(key.len());
-    let is_long = |name: &str| name.len().saturating_add(around) > limit.chars_max;
-    let long = catalogue::tools().iter().filter(|tool| is_long(&tool.name)).count();
-    (long > 0).then(|| {
-        format!(
-            "{} counts the key {key:?} into every tool's name, and {long} of them become longer than {}: {}. Choose a \
-             shorter key.",
-            client.title, limit.chars_max, limit.consequence
-        )
-    })
+    let is_long = |chars: usize| chars.saturating_add(around) > limit.chars_max;
+    let long = catalogue::tools().iter().filter(|tool| is_long(tool.name.len())).count();
+    let which = match (long, is_long(ACTION_NAME_CHARS)) {
+        (0, false) => return None,
+        (0, true) => "those of some actions".to_owned(),
+        (long, false) => format!("{long} of them"),
+        (long, true) => format!("{long} of them and those of some actions"),
+    };
+    Some(format!(
+        "{} counts the key {key:?} into every tool's name, and {which} become longer than {}: {}. Choose a shorter key.",
+        client.title, limit.chars_max, limit.consequence
+    ))
 }
 
 impl Entry {

@@ -127,14 +127,17 @@ fn toml_string(text: &str) -> String {
     out.replace('\u{7f}', "\\u007f")
 }
 
+/// Spaces by which a member of a mapping is indented where the file does not say otherwise.
+pub(super) const YAML_STEP: usize = 2;
+
 /// A member of a YAML mapping at this indentation, with everything below it. A line end after every line.
-pub(super) fn yaml_member(name: &str, value: &Value, indent: usize, newline: &str) -> String {
+pub(super) fn yaml_member(name: &str, value: &Value, indent: usize, step: usize, newline: &str) -> String {
     let mut text = format!("{:indent$}{}:", "", yaml_string(name));
     match value {
         Value::Map(members) if !members.is_empty() => {
             text.push_str(newline);
             for (name, value) in members {
-                text.push_str(&yaml_member(name, value, indent.saturating_add(2), newline));
+                text.push_str(&yaml_member(name, value, indent.saturating_add(step), step, newline));
             }
         }
         value => {

@@ -3,7 +3,7 @@
 //! Used by `setup --print`, and wherever a file cannot be edited. Pure.
 
 use super::entry::Entry;
-use super::render::{Layout, push_json, toml_tables, yaml_member};
+use super::render::{Layout, YAML_STEP, push_json, toml_tables, yaml_member};
 use super::table::{AddCommand, Client, Format};
 use super::value::Value;
 use crate::config::System;
@@ -29,7 +29,7 @@ pub fn snippet(client: &Client, entries: &[Entry]) -> String {
         }
         Format::Yaml => {
             let servers = Value::Map(values().collect());
-            yaml_member(client.top_key, &servers, 0, "\n")
+            yaml_member(client.top_key, &servers, 0, YAML_STEP, "\n")
         }
     }
 }

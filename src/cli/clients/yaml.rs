@@ -6,7 +6,7 @@
 //! what is to be written.
 
 use super::edit::{Place, Refusal, Splice};
-use super::render::yaml_member;
+use super::render::{YAML_STEP, yaml_member};
 use super::value::Value;
 use lines::{Line, lines};
 
@@ -80,8 +80,13 @@ pub(super) fn put(
     newline: &'static str,
 ) -> Result<Vec<Splice>, Refusal> {
     let mark = |path: &[&str]| document.marks.iter().find(|mark| mark.path == path);
+    // As the file does it: by what its own members are indented.
+    let step = match mark(&[place.top_key]).map(|servers| servers.form) {
+        Some(Form::Mapping(indent)) => indent,
+        _ => YAML_STEP,
+    };
     let member = |indent| {
-        let member = yaml_member(place.key, value, indent, newline);
+        let member = yaml_member(place.key, value, indent, step, newline);
         member.strip_suffix(newline).map(str::to_owned).unwrap_or(member)
     };
     if let Some(ours) = mark(&[place.top_key, place.key]) {
@@ -99,11 +104,11 @@ pub(super) fn put(
             _ => newline,
         };
         let servers = Value::Map(vec![(place.key.to_owned(), value.clone())]);
-        let new = yaml_member(place.top_key, &servers, 0, newline);
+        let new = yaml_member(place.top_key, &servers, 0, step, newline);
         return Ok(vec![Splice { range: text.len()..text.len(), text: format!("{before}{new}") }]);
     };
     let indent = match servers.form {
-        Form::Nothing => 2,
+        Form::Nothing => YAML_STEP,
         Form::Mapping(indent) => indent,
         Form::Other => {
             let reason = format!("{} is not written as an indented list of members", place.top_key);

@@ -21,9 +21,9 @@ impl WalletService {
     }
 
     /// From now on the daemon's actions are kept up with.
-    pub(super) fn begin_to_watch(&mut self) {
+    pub(super) fn begin_to_watch(&mut self, now: Duration) {
         if let Some(watch) = &mut self.actions {
-            watch.look();
+            watch.look(now);
         }
     }
 
@@ -33,31 +33,36 @@ impl WalletService {
             self.session_changed(change, is_heard);
         }
         while let Some(looked) = self.actions.as_ref().and_then(|watch| watch.looked().try_recv().ok()) {
-            self.take_look(looked, now);
+            self.take_look(looked);
         }
         if let Some(watch) = self.actions.as_mut().filter(|_| !self.has_ended)
             && watch.time_left(now).is_some_and(|left| left.is_zero())
         {
-            watch.look();
+            watch.look(now);
         }
     }
 
     fn session_changed(&mut self, change: SessionChange, is_heard: bool) {
-        // The session is another one, or is there again: so may be the actions.
+        // The session is another one, or is there again: so may be the actions. That is told once they were looked for,
+        // whatever was found.
         if change.session_changed
             && let Some(watch) = &mut self.actions
-            && watch.session_changed()
         {
-            self.must_tell |= is_heard;
+            watch.session_changed();
+            self.must_tell |= is_heard && !(change.is_first && watch.is_first());
+            if self.must_tell && !watch.is_busy() {
+                self.must_tell = false;
+                self.news.push_back(News::Changed(Change::Tools));
+            }
         }
         for uri in [SESSION_STATUS, SYSTEM_STATUS] {
             self.news.push_back(News::Changed(Change::Resource(uri.into())));
         }
     }
 
-    fn take_look(&mut self, looked: Looked, now: Duration) {
+    fn take_look(&mut self, looked: Looked) {
         let Some(watch) = &mut self.actions else { return };
-        let found = watch.take(looked, now);
+        let found = watch.take(looked);
         let looks_again = watch.is_due();
         let has_changed = found.is_some_and(|found| {
             log_odd_actions(&found.odd);

@@ -13,6 +13,9 @@ use crate::session::status::Status;
 use crate::session::{Session, State, policy, schedule};
 use crate::time::Timestamp;
 
+/// What is wrong with a token of the right form in the file.
+pub(super) const EXPIRED: &str = "its token has expired";
+
 impl Renewal {
     pub(super) fn holds(&self, session: &Session) -> bool {
         self.held.as_ref().is_some_and(|held| held.session.token() == session.token())
@@ -70,10 +73,25 @@ impl Renewal {
             && (held || in_file || self.bootstrap.as_ref().is_some_and(ends))
     }
 
+    /// What a look at the file has come to that found no token to change to.
+    pub(super) fn looked_in_vain(&self) -> Notice {
+        match &self.file {
+            FileView::Missing => Notice::ReloadMissing,
+            FileView::Unusable(why) => Notice::ReloadInvalid { why },
+            FileView::Held(session)
+                if !self.holds(session) && session.is_expired(self.at.daemon.earliest) =>
+            {
+                Notice::ReloadInvalid { why: EXPIRED }
+            }
+            FileView::Held(_) => Notice::ReloadUnchanged,
+        }
+    }
+
     fn state(&self) -> State {
         let Some(held) = &self.held else { return State::Error };
         if self.is_refused(&held.session) {
-            return if matches!(self.file, FileView::Held(_)) { State::Expired } else { State::Error };
+            let is_unchanged = matches!(self.looked_in_vain(), Notice::ReloadUnchanged);
+            return if is_unchanged { State::Expired } else { State::Error };
         }
         if held.session.is_expired(self.at.daemon.earliest) {
             return State::Expired;
@@ -86,7 +104,7 @@ impl Renewal {
         Status {
             state: self.state(),
             expires_at: self.held.as_ref().and_then(|held| held.session.expires_at()),
-            renew_at: self.renew_at(),
+            renew_at: self.until_attempt().map(|wait| self.at.daemon.latest.plus(wait)),
             renewals: self.renewals,
             source: self.held.as_ref().map(|held| held.source),
             last_error: self.last_error.clone(),
@@ -101,19 +119,21 @@ impl Renewal {
         self.go(Phase::Idle, wait)
     }
 
+    /// How long until the held token is due, and may be renewed after what was tried already.
+    fn until_attempt(&self) -> Option<Duration> {
+        let until_due = self.renew_at()?.after(self.at.daemon.latest);
+        let mut not_before = self.renew_not_before.max(self.floor_until);
+        if until_due.is_zero() {
+            not_before = not_before.max(self.storage_not_before);
+        }
+        Some(until_due.max(not_before.saturating_sub(self.at.now.mono)))
+    }
+
     /// Until the next thing that can be foreseen, in chunks. Sooner things come as a nudge.
     fn wait(&self) -> Duration {
-        let Decision { due, unsaved, .. } = self.decision();
-        let mono = self.at.now.mono;
-        let storage = self.storage_not_before.saturating_sub(mono);
-        let mut wait = policy::WAIT_MAX;
-        if let Some(renew_at) = self.renew_at() {
-            let until_due = renew_at.after(self.at.daemon.latest);
-            let allowed = self.renew_not_before.max(self.floor_until).saturating_sub(mono);
-            wait = wait.min(until_due.max(allowed).max(if due { storage } else { Duration::ZERO }));
-        }
-        if unsaved {
-            wait = wait.min(storage);
+        let mut wait = self.until_attempt().map_or(policy::WAIT_MAX, |until| until.min(policy::WAIT_MAX));
+        if self.decision().unsaved {
+            wait = wait.min(self.storage_not_before.saturating_sub(self.at.now.mono));
         }
         if let Some(exp) =
             self.held.as_ref().filter(|_| self.usable()).and_then(|held| held.session.expires_at())
@@ -156,17 +176,13 @@ impl Renewal {
                 }
             } else if self.told.scheduled != Some(self.generation) {
                 self.told.scheduled = Some(self.generation);
-                self.notices.extend(
-                    match (held.not_renewable, schedule::renew_at(held.renewed()), expires_at) {
-                        (None, Some(at), Some(expires_at)) => Some(Notice::Scheduled {
-                            at,
-                            within: at.after(self.at.daemon.latest),
-                            expires_at,
-                        }),
-                        (Some(why), ..) => Some(Notice::NotScheduled { why, expires_at }),
-                        _ => None,
-                    },
-                );
+                self.notices.extend(match (held.not_renewable, self.until_attempt(), expires_at) {
+                    (None, Some(within), Some(expires_at)) => {
+                        Some(Notice::Scheduled { at: self.at.daemon.latest.plus(within), within, expires_at })
+                    }
+                    (Some(why), ..) => Some(Notice::NotScheduled { why, expires_at }),
+                    _ => None,
+                });
             }
         }
         let recovering = state != State::Active;

@@ -56,6 +56,9 @@ impl Renewal {
         {
             return self.store(leftover, false);
         }
+        if mem::take(&mut self.turn.superseded) {
+            self.notices.push(self.looked_in_vain());
+        }
         let decision = self.decision();
         if decision.unsaved || (decision.due && !decision.backing_off) {
             return self.go(Phase::Preparing, Action::Prepare);
@@ -138,9 +141,16 @@ impl Renewal {
         self.notices.push(Notice::Failed { code: code.clone(), next: goes_on.then_some(wait) });
         self.last_error = Some(code);
         match answer {
-            RenewalAnswer::Refused => self.go(Phase::LookingAfterRefusal, Action::ReadFile),
+            RenewalAnswer::Refused => {
+                self.notices.push(Notice::ReloadAttempt);
+                self.go(Phase::LookingAfterRefusal, Action::ReadFile)
+            }
             // The later token may lie in a crashed process's temporary file that could not be read before.
-            RenewalAnswer::Superseded => self.go(Phase::Sweeping, Action::Sweep),
+            RenewalAnswer::Superseded => {
+                self.notices.push(Notice::ReloadAttempt);
+                self.turn.superseded = true;
+                self.go(Phase::Sweeping, Action::Sweep)
+            }
             _ => self.unlock(),
         }
     }

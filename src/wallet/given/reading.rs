@@ -3,6 +3,8 @@
 //! Used by [`super::Schema`] only. Pure. Refuses schemas that refer to themselves, are too large, or name a property as
 //! no client takes it.
 
+use serde_json::Value;
+
 use super::{BOUNDS, Kind, Odd, Property, Schema, number, one_line};
 use crate::json::{self, RawValue};
 
@@ -60,12 +62,14 @@ impl<'a> Reader<'a> {
             return self.union(variants, word("description"), depth);
         }
         let kinds = kinds(word("type"));
+        let constant = word("const").and_then(kind_of);
         let inferred = || match () {
             () if word("properties").is_some() => Kind::Object,
             () if word("items").is_some() => Kind::Array,
-            () => Kind::String,
+            () => constant.unwrap_or(Kind::String),
         };
         let untold = kinds.is_empty()
+            && constant.is_none()
             && word("enum").is_none()
             && word("properties").is_none()
             && word("items").is_none();
@@ -104,8 +108,7 @@ impl<'a> Reader<'a> {
 
     fn hand_on(&self, schema: &mut Schema, word: &dyn Fn(&str) -> Option<&'a RawValue>) {
         for name in HANDED_ON {
-            let Some(value) = word(name).map(RawValue::get).filter(|value| value.len() <= VALUE_BYTES_MAX)
-            else {
+            let Some(value) = word(name).map(RawValue::get).filter(|value| can_be_handed_on(value)) else {
                 continue;
             };
             // Draft 4: the bound stands beside it.
@@ -164,8 +167,7 @@ impl<'a> Reader<'a> {
         let choices: Vec<&RawValue> =
             serde_json::from_str(choices.get()).map_err(|_| Odd("its enum is no array"))?;
         self.nodes_left = self.nodes_left.checked_sub(choices.len()).ok_or(Odd("it has too many parts"))?;
-        let usable =
-            choices.iter().filter(|choice| kind.takes(choice) && choice.get().len() <= VALUE_BYTES_MAX);
+        let usable = choices.iter().filter(|choice| kind.takes(choice) && can_be_handed_on(choice.get()));
         Ok(usable.map(|choice| choice.get().to_owned()).collect())
     }
 
@@ -218,6 +220,23 @@ fn kinds(word: Option<&RawValue>) -> Vec<Kind> {
     let Some(word) = word else { return Vec::new() };
     let names = json::string(word).map(|name| vec![name]).or_else(|| serde_json::from_str(word.get()).ok());
     names.unwrap_or_default().iter().filter_map(|name| Kind::of(name)).collect()
+}
+
+/// Whether every client can read this value: one number beyond a double's range, and some refuse the whole list.
+fn can_be_handed_on(value: &str) -> bool {
+    value.len() <= VALUE_BYTES_MAX && serde_json::from_str::<Value>(value).is_ok()
+}
+
+/// The kind of a constant; `None` for null, which no kind has.
+fn kind_of(constant: &RawValue) -> Option<Kind> {
+    match constant.get().as_bytes().first()? {
+        b'"' => Some(Kind::String),
+        b'{' => Some(Kind::Object),
+        b'[' => Some(Kind::Array),
+        b't' | b'f' => Some(Kind::Boolean),
+        b'n' => None,
+        _ => Some(Kind::Number),
+    }
 }
 
 fn description(word: Option<&RawValue>) -> String {
