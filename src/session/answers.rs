@@ -177,6 +177,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_new_token_of_4_kib_is_taken_and_a_larger_one_is_not() {
+        let (token, _) = session("s", 1_795_330_180, Some(1_795_330_480));
+        for (bytes, code) in [(4096, ""), (4097, "token_too_large")] {
+            let padded = format!("{token}{}", "x".repeat(bytes - token.len()));
+            let body = format!(r#"{{"token":"{padded}"}}"#).into_bytes();
+            let response = Response { status: 200, body, date: None, retry_after: None };
+            let told = classify(Ok(&response), &old(), NOW);
+            assert_eq!(matches!(told.answer, RenewalAnswer::Granted(_)), code.is_empty(), "{bytes}");
+            assert!(code.is_empty() || told.code == code, "{}", told.code);
+        }
+    }
+
     fn session(id: &str, iat: i64, exp: Option<i64>) -> (String, Session) {
         let exp = exp.map(|exp| format!(r#","exp":{exp}"#)).unwrap_or_default();
         let token = token_with(&format!(r#"{{"sub":"{id}","iat":{iat}{exp}}}"#));

@@ -177,6 +177,8 @@ mod tests {
         assert_eq!(bounds(&clock, now(-3_590, 10)), (at(-2_990), at(610), false), "set back");
         clock.hear(at(13), now(13, 10));
         assert_eq!(bounds(&clock, now(14, 11)), (at(14), at(14), true));
+        assert!(bounds(&clock, now(16, 11)).2, "two seconds are no jump");
+        assert!(!bounds(&clock, now(17, 11)).2);
     }
 
     #[test]

@@ -245,6 +245,8 @@ impl SharedSession {
 mod tests {
     use std::thread;
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     use crossbeam_channel::unbounded;
 
     use super::*;
@@ -268,6 +270,24 @@ mod tests {
         shared.rest(status(4));
         shared.rest(status(5));
         assert_eq!(times_woken.try_iter().count(), 1, "once, to find out that it has gone");
+    }
+
+    #[test]
+    fn a_change_says_whether_the_session_is_another_one_and_whether_it_is_the_first() {
+        let (shared, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        let changes = shared.changes(|| {});
+        let swap = |id: &str| {
+            let claims = BASE64URL.encode(format!(r#"{{"sub":"{id}"}}"#));
+            let session = Session::parse(&format!("wai_sess_a.{claims}.b"), shared.clock().now().wall);
+            let generation = shared.current().generation.next();
+            shared.swap(session.expect("a token"), generation, Status::UNKNOWN);
+            let told: Vec<_> = changes.try_iter().map(|it| (it.session_changed, it.is_first)).collect();
+            told
+        };
+        assert_eq!(swap("s"), [(true, true)]);
+        shared.rest(Status::UNKNOWN);
+        assert_eq!(swap("s"), [(false, false)]);
+        assert_eq!(swap("t"), [(true, false)]);
     }
 
     #[test]

@@ -39,6 +39,20 @@ fn a_token_left_before_the_reserved_space_was_cut_off_is_adopted_without_it() {
 }
 
 #[test]
+fn among_several_leftovers_the_latest_that_the_file_lacks_is_taken() {
+    let (directory, path) = scratch();
+    let (old, middle, new) =
+        (session("s", 1_795_330_000), session("s", 1_795_330_100), session("s", 1_795_330_180));
+    let stranger = session("t", 1_795_330_170);
+    fs::write(&path, old.token().expose()).unwrap();
+    for (at, left) in [&new, &middle, &new, &stranger].into_iter().enumerate() {
+        let name = format!(".mcp-token.waiaas-mcp-000000000000000{at}");
+        fs::write(directory.path().join(name), left.token().expose()).unwrap();
+    }
+    assert_eq!(TokenFile::new(place(&path)).sweep(NOW), Some(new));
+}
+
+#[test]
 fn only_our_own_old_temporary_files_are_swept() {
     let (directory, path) = scratch();
     let six_minutes_ago = SystemTime::now() - Duration::from_secs(6 * 60);
