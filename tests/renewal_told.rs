@@ -154,6 +154,11 @@ fn the_daemons_answers() {
 #[test]
 fn the_file() {
     let other = || session_of("t", 10, Some(9_000));
+    let from_environment = |file: FileView| {
+        let mut scene = Scene::before(0, file, Some(session(0, LIFE_S)));
+        scene.begin();
+        scene
+    };
     snapshots::check(
         "told/file.txt",
         &told(vec![
@@ -182,6 +187,19 @@ fn the_file() {
                         scene.live_until(240);
                     }),
                 ],
+            ),
+            (
+                "no file, and a token in the environment",
+                from_environment(FileView::Missing),
+                vec![step("a token of another session in the file", |scene| {
+                    scene.file = of(&session_of("t", 10, Some(9_000)));
+                    scene.live_until(60);
+                })],
+            ),
+            (
+                "rubbish, and a token in the environment",
+                from_environment(FileView::Unusable("it is empty")),
+                Vec::new(),
             ),
             (
                 "setup is run again",
