@@ -16,6 +16,8 @@ mod outcome;
 #[path = "support/player.rs"]
 mod player;
 
+#[path = "binary/calls.rs"]
+mod calls;
 #[path = "binary/ends.rs"]
 mod ends;
 #[path = "binary/files.rs"]
@@ -24,12 +26,18 @@ mod files;
 mod input;
 #[path = "binary/mounts.rs"]
 mod mounts;
+#[path = "binary/process.rs"]
+mod process;
 #[path = "binary/run.rs"]
 mod run;
 #[path = "binary/situations.rs"]
 mod situations;
+#[path = "binary/spends.rs"]
+mod spends;
 #[path = "binary/stalled.rs"]
 mod stalled;
+#[path = "binary/verdicts.rs"]
+mod verdicts;
 
 use std::iter;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,18 +50,26 @@ type Scene = (&'static str, fn());
 /// are of a second.
 const SCENES_AT_ONCE: usize = 12;
 
-/// In one test, because a test program plays no more tests at once than the machine has cores. The long ones come
-/// first. `WAIAAS_TEST_SCENES=word` plays those whose name holds the word.
+/// All of them, the longest first.
+const SCENES: &[&[Scene]] = &[
+    verdicts::SCENES,
+    process::SCENES,
+    situations::SCENES,
+    stalled::SCENES,
+    calls::SCENES,
+    spends::SCENES,
+    files::SCENES,
+    mounts::SCENES,
+    ends::SCENES,
+    input::SCENES,
+];
+
+/// In one test, because a test program plays no more tests at once than the machine has cores. `WAIAAS_TEST_SCENES=word` plays those whose name holds the word.
 #[test]
 fn every_scene_comes_out_well() {
     #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the program")]
     let word = std::env::var("WAIAAS_TEST_SCENES").unwrap_or_default();
-    let scenes: Vec<Scene> =
-        [situations::SCENES, stalled::SCENES, files::SCENES, mounts::SCENES, ends::SCENES, input::SCENES]
-            .concat()
-            .into_iter()
-            .filter(|(name, _)| name.contains(&word))
-            .collect();
+    let scenes: Vec<Scene> = SCENES.concat().into_iter().filter(|(name, _)| name.contains(&word)).collect();
     assert!(!scenes.is_empty(), "no scene is named {word:?}");
     let failed = play(&scenes);
     assert!(failed.is_empty(), "{} of {} scenes failed: {failed:#?}", failed.len(), scenes.len());

@@ -1,0 +1,5 @@
+//! What must never be sent: a spend that is not exactly what was asked.
+
+use super::Scene;
+
+pub(crate) const SCENES: &[Scene] = &[];
