@@ -27,6 +27,7 @@ pub mod events;
 pub mod fault;
 pub mod notice;
 pub mod policy;
+mod refusals;
 pub mod renewal;
 pub mod schedule;
 pub mod status;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use waiaas_mcp::session::Session;
-use waiaas_mcp::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{
     Action, Event, FileView, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake,
 };
@@ -45,6 +45,7 @@ fn turn(
             Action::Wait { .. } => return stored,
             Action::ReadFile => Event::FileRead(FileView::Held(held.clone())),
             Action::AskTime => Event::TimeAsked,
+            Action::Introspect(_) => Event::Introspected(Introspection::Unknown),
             Action::TakeLock(LockPurpose::Sweep | LockPurpose::Write) => Event::Locked(LockOutcome::Held),
             Action::Sweep => Event::Swept(leftovers.next().flatten()),
             Action::Prepare => Event::Prepared(Ok(())),

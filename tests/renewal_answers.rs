@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use waiaas_mcp::session::answers::RenewalAnswer;
+use waiaas_mcp::session::answers::{Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{FileView, Wake};
 use waiaas_mcp::session::notice::{NotRenewable, Notice};
 use waiaas_mcp::session::status::Source;
@@ -390,6 +390,99 @@ fn an_adopted_token_starts_with_a_clean_slate() {
     scene.sleep();
     assert_eq!((scene.status.state, scene.status.last_error.clone()), (State::Active, None));
     assert_eq!(scene.carried.last(), Some(&theirs), "due, and no longer backing off");
+}
+
+// --- one refusal is a sample --------------------------------------------------------------------------------
+
+#[test]
+fn a_token_that_the_daemon_accepts_when_asked_is_served_on_and_renewed_when_due() {
+    for introspection in [Introspection::Active, Introspection::Unknown] {
+        let mut scene = Scene::at(0, held(0, LIFE_S));
+        scene.introspection = introspection;
+        scene.reject();
+        assert_eq!(scene.turn, ["read", "introspect"]);
+        assert_eq!(scene.status.state, State::Active, "{introspection:?}");
+        assert!(scene.serves(&session(0, LIFE_S)), "one route's 401 is not the token's end");
+        assert_eq!(scene.times_told(|notice| *notice == Notice::ReloadUnchanged), 0);
+        scene.live_until(1_801);
+        assert_eq!(scene.requests.len(), 1, "the renewal that fell due is sent");
+    }
+}
+
+#[test]
+fn a_refused_token_is_asked_about_with_every_recovery_look_and_served_again_once_it_is_accepted() {
+    let mut scene = Scene::at(0, held(0, LIFE_S));
+    scene.reject();
+    assert_eq!(scene.status.state, State::Expired);
+    scene.live_until(600);
+    assert!((8..=11).contains(&scene.introspected.len()), "{} in ten minutes", scene.introspected.len());
+    scene.introspection = Introspection::Active;
+    scene.sleep();
+    assert_eq!(scene.status.state, State::Active);
+    assert!(scene.serves(&session(0, LIFE_S)));
+    assert_eq!(scene.times_told(|notice| *notice == Notice::RecoverySucceeded), 1);
+    scene.live_until(1_801);
+    assert_eq!(scene.requests.len(), 1);
+}
+
+#[test]
+fn calls_have_a_refused_token_asked_about_once_in_five_seconds_and_not_one_call_later() {
+    let mut scene = Scene::at(0, held(0, LIFE_S));
+    scene.reject();
+    for _ in 0..100 {
+        scene.wait = Duration::from_millis(200).min(scene.wait);
+        scene.sleep();
+        scene.wake(Wake::Wanted);
+    }
+    let asked: Vec<f64> = scene.introspected.iter().map(|(at, _)| *at).collect();
+    assert!((4..=6).contains(&asked.len()), "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 5.0), "{asked:?}");
+    // A call that came too early is not forgotten: the daemon is asked as soon as it may be.
+    scene.wake(Wake::Wanted);
+    scene.introspection = Introspection::Active;
+    assert!(scene.wait <= Duration::from_secs(5), "{:?}", scene.wait);
+    scene.sleep();
+    assert!(scene.serves(&session(0, LIFE_S)));
+}
+
+#[test]
+fn a_refused_token_past_its_end_is_asked_about_no_more() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.reject();
+    scene.live_until(400);
+    let asked = scene.introspected.len();
+    scene.live_until(2_000);
+    scene.wake(Wake::Wanted);
+    assert_eq!(scene.introspected.len(), asked);
+}
+
+#[test]
+fn a_renewals_401_is_confirmed_too_and_tried_again_if_it_is_not() {
+    let mut scene = Scene::at(0, held(0, LIFE_S));
+    scene.introspection = Introspection::Active;
+    scene.answers.push_back(RenewalAnswer::Refused);
+    scene.live_until(1_801);
+    assert_eq!(scene.requests.len(), 1);
+    assert_eq!((scene.status.state, scene.introspected.len()), (State::Active, 1));
+    scene.live_until(1_900);
+    assert_eq!(scene.gaps_s(), [60]);
+    assert!(scene.serves(&session(1_860, 1_860 + LIFE_S)), "the second attempt is granted");
+}
+
+#[test]
+fn a_refused_token_that_somebody_puts_back_is_taken_once_the_daemon_accepts_it() {
+    let (first, second) = (session_of("s", 0, Some(LIFE_S)), session_of("t", 0, Some(LIFE_S)));
+    let mut scene = Scene::at(0, FileView::Held(first.clone()));
+    scene.file = FileView::Held(second.clone());
+    scene.reject();
+    assert!(scene.serves(&second));
+    scene.file = FileView::Held(first.clone());
+    scene.sleep();
+    assert!(scene.serves(&second), "not on the file's word alone");
+    scene.introspection = Introspection::Active;
+    scene.sleep();
+    scene.sleep();
+    assert!(scene.serves(&first));
 }
 
 // --- the environment's token --------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ const BEGINNINGS: [(Option<i64>, usize, usize); 5] =
 /// What the renewal can be at, and everything that can happen then. Each answers one action, so no other event can
 /// meet it. After a refusal there is no "first token", because one was just refused, and no "later token", because
 /// nobody can have renewed what the daemon refuses; a person may have had a copy made.
-const LEGAL: [(&str, &[&str]); 14] = [
+const LEGAL: [(&str, &[&str]); 15] = [
     ("begin", &["started"]),
     ("idle", &["elapsed", "wanted", "rejected", "rejected late", "shutdown"]),
     (
@@ -41,6 +41,7 @@ const LEGAL: [(&str, &[&str]); 14] = [
         ],
     ),
     ("asking the time", &["time asked"]),
+    ("introspecting", &["active", "inactive", "unknown"]),
     ("locking", &["lock held", "lock timed out", "lock unsupported", "no directory", "lock failed"]),
     ("sweeping", &["nothing swept", "leftover swept"]),
     (

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use waiaas_mcp::session::answers::{self, RenewalAnswer};
+use waiaas_mcp::session::answers::{self, Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::renewal::Renewal;
 use waiaas_mcp::session::schedule::{self, DaemonClock};
@@ -161,6 +161,10 @@ fn answer(action: Action, rng: &mut Prng) -> Event {
         Action::Wait { .. } => Event::Woke(*rng.pick(&[Wake::Elapsed, Wake::Wanted])),
         Action::ReadFile => Event::FileRead(rng.pick(&[held, FileView::Missing]).clone()),
         Action::AskTime => Event::TimeAsked,
+        Action::Introspect(_) => {
+            let answers = [Introspection::Active, Introspection::Inactive, Introspection::Unknown];
+            Event::Introspected(*rng.pick(&answers))
+        }
         Action::TakeLock(_) => Event::Locked(rng.pick(&[LockOutcome::Held, LockOutcome::TimedOut]).clone()),
         Action::Sweep => Event::Swept(rng.chance(100).then(|| any_session(rng))),
         Action::Prepare => Event::Prepared(Ok(())),

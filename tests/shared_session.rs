@@ -22,14 +22,18 @@ use waiaas_mcp::time::SystemClock;
 mod support;
 use support::token;
 
-/// A daemon that answers nothing, after a while.
+/// A daemon that refuses every token, and answers nothing else, after a while.
 struct Silent {
     takes: Duration,
     asked: AtomicU32,
 }
 
 impl Transport for Silent {
-    fn send(&self, _: &Request, _: Credential<'_>, _: Duration) -> Result<Response, HttpFault> {
+    fn send(&self, _: &Request, credential: Credential<'_>, _: Duration) -> Result<Response, HttpFault> {
+        if matches!(credential, Credential::Session(_)) {
+            let body = br#"{"code":"SESSION_REVOKED"}"#.to_vec();
+            return Ok(Response { status: 401, body, date: None, retry_after: None });
+        }
         self.asked.fetch_add(1, Ordering::SeqCst);
         thread::park_timeout(self.takes);
         Err(HttpFault { kind: HttpFaultKind::Unreachable, sent: false, detail: String::new() })

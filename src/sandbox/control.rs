@@ -83,6 +83,11 @@ fn fault(value: &Value) -> Result<Fault, String> {
         Some("cut") => FaultKind::Cut,
         Some("hang") => FaultKind::Hang,
         Some("slow") => FaultKind::Slow { ms: number("ms").ok_or("slow: needs ms")? },
+        Some("freeze") => FaultKind::Freeze { ms: number("ms").ok_or("freeze: needs ms")? },
+        Some("wrongDate") => {
+            let ahead_s = value.get("aheadSeconds").and_then(Value::as_i64);
+            FaultKind::WrongDate { ahead_s: ahead_s.ok_or("wrongDate: needs aheadSeconds")? }
+        }
         Some("cutBody") => FaultKind::CutBody,
         Some("redirect") => {
             FaultKind::Redirect { location: member("location").ok_or("redirect: needs location")? }

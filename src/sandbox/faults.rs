@@ -35,6 +35,17 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         ms: u64,
     },
+    /// The request is received and carried out late, whether or not the client is still there: what a stopped
+    /// process does when it goes on.
+    Freeze {
+        /// By how much, in milliseconds.
+        ms: u64,
+    },
+    /// The answer is right, and its `Date` header is off.
+    WrongDate {
+        /// How far it is ahead, in seconds.
+        ahead_s: i64,
+    },
     /// The answer breaks off in the middle of its body. The work is always done.
     CutBody,
     /// A 302 to somewhere else.
@@ -72,6 +83,8 @@ pub(super) struct Faults(Vec<Fault>);
 pub(super) enum Delivery {
     /// This, after a wait.
     Answer(Response, Duration),
+    /// The answer to the work that is done after a wait.
+    Late(Duration),
     /// The first half of this, then the end of the connection.
     Half(Response),
     /// A JSON string of so many bytes.
@@ -151,11 +164,19 @@ impl FaultKind {
         match self {
             FaultKind::CutBody => return Delivery::Half(answer()),
             FaultKind::Slow { ms } => return Delivery::Answer(answer(), Duration::from_millis(*ms)),
+            FaultKind::Freeze { ms } => return Delivery::Late(Duration::from_millis(*ms)),
+            FaultKind::WrongDate { ahead_s } => {
+                return Delivery::Answer(answer().with_date_ahead(*ahead_s), Duration::ZERO);
+            }
             _ if after_commit => drop(answer()),
             _ => {}
         }
         let response = match self {
-            FaultKind::Cut | FaultKind::CutBody | FaultKind::Slow { .. } => return Delivery::Cut,
+            FaultKind::Cut
+            | FaultKind::CutBody
+            | FaultKind::Slow { .. }
+            | FaultKind::Freeze { .. }
+            | FaultKind::WrongDate { .. } => return Delivery::Cut,
             FaultKind::Hang => return Delivery::Silence,
             FaultKind::Huge { bytes } => return Delivery::Flood(*bytes),
             FaultKind::Redirect { location } => {
@@ -212,6 +233,8 @@ mod tests {
             (FaultKind::Garbage, false, 0),
             (FaultKind::CutBody, false, 1),
             (FaultKind::Slow { ms: 1 }, false, 1),
+            (FaultKind::Freeze { ms: 1 }, false, 0),
+            (FaultKind::WrongDate { ahead_s: 1 }, false, 1),
         ];
         for (kind, after_commit, expected) in table {
             let mut done = 0;

@@ -4,6 +4,7 @@
 //! a client sends can fill the memory.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -103,6 +104,18 @@ impl Response {
     /// The same with one more header.
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Response {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same with a `Date` that is so many seconds ahead of what it was.
+    pub(super) fn with_date_ahead(mut self, ahead_s: i64) -> Response {
+        for (_, value) in self.headers.iter_mut().filter(|(name, _)| *name == "Date") {
+            if let Ok(date) = httpdate::parse_http_date(value) {
+                let by = Duration::from_secs(ahead_s.unsigned_abs());
+                let moved = if ahead_s < 0 { date.checked_sub(by) } else { date.checked_add(by) };
+                *value = httpdate::fmt_http_date(moved.unwrap_or(date));
+            }
+        }
         self
     }
 

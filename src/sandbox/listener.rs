@@ -211,7 +211,15 @@ fn exchange(
     let answer = || service.answer(request);
     let delivery = match service.fault(request) {
         None => Delivery::Answer(answer(), Duration::ZERO),
-        Some(fault) => fault.kind.deliver(fault.after_commit, answer),
+        Some(fault) => match fault.kind.deliver(fault.after_commit, answer) {
+            Delivery::Late(wait) => {
+                if stop.wait(wait) {
+                    return Err(ended());
+                }
+                Delivery::Answer(answer(), Duration::ZERO)
+            }
+            delivery => delivery,
+        },
     };
     match delivery {
         Delivery::Answer(response, wait) => {
@@ -227,7 +235,7 @@ fn exchange(
             Err(ended())
         }
         Delivery::Flood(bytes) => flood(stream, bytes),
-        Delivery::Cut => Err(ended()),
+        Delivery::Cut | Delivery::Late(_) => Err(ended()),
         Delivery::Silence => {
             // Until the client closes, or the sandbox shuts the socket down.
             let mut rest = stream;

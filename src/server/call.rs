@@ -48,7 +48,8 @@ impl Cancelled {
 impl Daemon {
     /// Sends `request` with the session's token. Without a usable one the token file is looked at first. If the
     /// daemon refuses the token, it is looked at too, and another token gets one more attempt: a refused request
-    /// was refused before anything happened, so that is safe for every method.
+    /// was refused before anything happened, so that is safe for every method. If the daemon, asked about the token,
+    /// accepts it, the refusal is this call's own answer.
     ///
     /// # Errors
     /// [`CallError`] where there is no answer that the token was accepted for.
@@ -63,16 +64,17 @@ impl Daemon {
             return Ok(response);
         }
         let renewed = self.session.renewed_after(lease.generation);
-        let session =
-            renewed.session.filter(|_| renewed.generation != lease.generation && !cancelled.is_cancelled());
-        let session = session.ok_or(CallError::SessionExpired)?;
-        let response = self.send(request, Some(&session), cancelled)?;
-        if is_about_the_token(&response) {
-            // Refused as well, which the session has to know; one more attempt is all a call gets.
-            self.session.renewed_after(renewed.generation);
-            return Err(CallError::SessionExpired);
+        let session = renewed.session.ok_or(CallError::SessionExpired)?;
+        if renewed.generation == lease.generation || cancelled.is_cancelled() {
+            return Ok(response);
         }
-        Ok(response)
+        let response = self.send(request, Some(&session), cancelled)?;
+        if !is_about_the_token(&response) {
+            return Ok(response);
+        }
+        // Refused as well, which the session has to know; one more attempt is all a call gets.
+        let after = self.session.renewed_after(renewed.generation);
+        if after.session.is_some() { Ok(response) } else { Err(CallError::SessionExpired) }
     }
 
     /// The body of a good answer to `request`, sent once with the token that is there, if there is one. For what

@@ -49,11 +49,25 @@ pub struct ClassifiedAnswer {
     pub code: String,
 }
 
+/// What the daemon says of a token when it is asked about nothing else (the word of RFC 7662).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Introspection {
+    /// It accepts the token.
+    Active,
+    /// It refuses the token itself.
+    Inactive,
+    /// It did not say: no answer, or one about something else.
+    Unknown,
+}
+
 /// Longest code that is shown, in bytes. The daemon's longest has 34; a token is longer than this.
 const CODE_BYTES_MAX: usize = 64;
 
 /// Codes that say something about the token a request carried, whatever the status beside them.
-const ABOUT_THE_TOKEN: [&str; 9] = [
+///
+/// `UNAUTHORIZED` is not among them: it is what frameworks and proxies say by themselves, so that alone it says nothing
+/// about the token.
+const ABOUT_THE_TOKEN: [&str; 8] = [
     "INVALID_TOKEN",
     "TOKEN_EXPIRED",
     "SESSION_REVOKED",
@@ -62,13 +76,25 @@ const ABOUT_THE_TOKEN: [&str; 9] = [
     "AUTH_TOKEN_EXPIRED",
     "AUTH_TOKEN_INVALID",
     "AUTH_TOKEN_REVOKED",
-    "UNAUTHORIZED",
 ];
 
 /// Whether an answer refuses the token itself. Other 401 codes (a missing master password, a bad signature)
 /// concern one tool and say nothing about the session.
 pub fn about_the_token(status: u16, code: &str) -> bool {
     matches!(status, 401 | 404) && ABOUT_THE_TOKEN.contains(&code)
+}
+
+/// Reads the answer to a question that needs nothing but a good token.
+pub fn introspection(result: Result<&Response, &HttpFault>) -> Introspection {
+    match result {
+        Ok(response) if (200..=299).contains(&response.status) => Introspection::Active,
+        Ok(response)
+            if error_code(&response.body).is_some_and(|code| about_the_token(response.status, &code)) =>
+        {
+            Introspection::Inactive
+        }
+        _ => Introspection::Unknown,
+    }
 }
 
 /// The `code` of an error body: flat, or inside `error`.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::answers::ClassifiedAnswer;
+use super::answers::{ClassifiedAnswer, Introspection};
 use super::fault::FileFault;
 use super::notice::Notice;
 use super::renewal::Renewal;
@@ -36,6 +36,8 @@ pub enum Event {
     FileRead(FileView),
     /// To [`Action::AskTime`]: if the daemon answered, the [`Moment`] shows it.
     TimeAsked,
+    /// To [`Action::Introspect`].
+    Introspected(Introspection),
     /// To [`Action::TakeLock`].
     Locked(LockOutcome),
     /// To [`Action::Sweep`]: the latest complete token found in the temporary file of a crashed process.
@@ -127,6 +129,8 @@ pub enum Action {
     ReadFile,
     /// Ask the daemon anything, for its `Date` header.
     AskTime,
+    /// Ask the daemon whether it accepts this token, by a request that needs nothing else.
+    Introspect(Session),
     /// Take the lock beside the token file.
     TakeLock(LockPurpose),
     /// Look for temporary files that crashed processes left, and remove old ones. Under the lock.

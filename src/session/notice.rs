@@ -32,6 +32,8 @@ pub enum Notice {
     ReloadAttempt,
     /// Another token was found and is used from now on.
     Adopted { from: &'static str, same_session: bool, expires_at: Option<Timestamp> },
+    /// The daemon, asked about it, accepts the token that it had refused to a call or to a renewal.
+    Accepted,
     /// The file holds the refused token.
     ReloadUnchanged,
     /// There is no token file.
@@ -161,6 +163,7 @@ impl Notice {
                 "reload.adopted",
                 &[("from", from), ("same_session", same_session), ("expires_at", expires_at)],
             ),
+            Notice::Accepted => write(Info, "session.accepted", &[]),
             Notice::ReloadUnchanged => write(Warn, "reload.unchanged", &[]),
             Notice::ReloadMissing => write(Warn, "reload.missing", &[]),
             Notice::ReloadInvalid { why } => write(Warn, "reload.invalid", &[("why", why)]),

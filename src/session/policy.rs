@@ -57,6 +57,12 @@ pub const ASK_TIME_MAX: Duration = Duration::from_secs(5);
 /// Least time between two questions for the daemon's time, when it did not answer.
 pub const ASK_TIME_WAIT: Duration = Duration::from_secs(60);
 
+/// Deadline of the request that asks whether a token is accepted. A call may be waiting for it.
+pub const INTROSPECTION_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Least time between two such questions about a refused token, however often calls want to know: the contract's number.
+pub const INTROSPECTION_WAIT: Duration = Duration::from_secs(5);
+
 /// Longest wait of a call for the file to be looked at, or for a renewal under way. Below the budgets of
 /// clients, of which the shortest known is 60 s.
 pub const RELOAD_WAIT_MAX: Duration = Duration::from_secs(20);

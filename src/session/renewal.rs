@@ -22,16 +22,16 @@
 //!
 //! A token is served until its own end or until the daemon refuses it to a call, whatever renewals answered.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
+use super::answers::Introspection;
 use super::events::{Action, Event, FileView, LockPurpose, Moment, Wake};
 use super::fault::FileFault;
 use super::notice::{NotRenewable, Notice};
+use super::refusals::Refusals;
 use super::status::Source;
 use super::{Generation, Session, policy, schedule};
-use crate::secret::Token;
 use crate::time::Now;
 
 mod outlook;
@@ -45,8 +45,9 @@ pub struct Renewal {
     generation: Generation,
     /// What the file held when it was last read.
     file: FileView,
-    /// Tokens that the daemon refused to calls, oldest first.
-    refused: VecDeque<Token>,
+    refusals: Refusals,
+    /// A call wants to know whether a refused token is accepted again, and the last question is too fresh.
+    introspection_wanted: bool,
     /// Attempts in a row that got no answer.
     unanswered: u32,
     /// "Too early" in a row.
@@ -86,22 +87,35 @@ enum Phase {
     Idle,
     Looking,
     AskingTime,
+    Introspecting { session: Session, doubt: Doubt },
     Locking,
     Sweeping,
     LookingLocked { leftover: Option<Session> },
     Preparing,
     Renewing,
-    LookingAfterRefusal,
+    LookingAfterRefusal { refused: Session },
     Storing { session: Session, clamped: bool },
     Swapping,
     Unlocking,
 }
 
+/// Why the daemon is asked about a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doubt {
+    /// It refused the token to a call.
+    Call,
+    /// It refused to renew the token.
+    Renewal,
+    /// It refused the token some time ago.
+    Refusal,
+}
+
 /// What belongs to one wake-up only.
 #[derive(Default)]
 struct Turn {
-    /// A call's token of the current generation was refused.
+    /// A call's token of the current generation was refused, and nobody has confirmed it yet.
     rejected: bool,
+    introspected: bool,
     /// A renewal was answered that a later token exists, and it is looked for.
     superseded: bool,
     asked_time: bool,
@@ -156,7 +170,8 @@ impl Renewal {
             held: None,
             generation: Generation::default(),
             file: FileView::Missing,
-            refused: VecDeque::new(),
+            refusals: Refusals::default(),
+            introspection_wanted: false,
             unanswered: 0,
             too_early: 0,
             misconfigured: false,
@@ -190,6 +205,7 @@ impl Renewal {
             (Phase::Idle, Event::Woke(Wake::Wanted)) => {
                 // Our clock may be all that makes a token look expired: ask again, however lately we asked.
                 self.ask_time_not_before = Duration::ZERO;
+                self.introspection_wanted = true;
                 self.wake(false)
             }
             (Phase::Idle, Event::Woke(Wake::Rejected(generation))) => {
@@ -201,6 +217,9 @@ impl Renewal {
             }
             // What the file holds may look different in the daemon's time.
             (Phase::AskingTime, Event::TimeAsked) => self.go(Phase::Looking, Action::ReadFile),
+            (Phase::Introspecting { session, doubt }, Event::Introspected(answer)) => {
+                self.introspected(&session, doubt, answer)
+            }
             (Phase::Locking, Event::Locked(outcome)) => self.locked(outcome),
             (Phase::Sweeping, Event::Swept(leftover)) => {
                 self.swept = true;
@@ -212,10 +231,12 @@ impl Renewal {
             }
             (Phase::Preparing, Event::Prepared(result)) => self.prepared(result),
             (Phase::Renewing, Event::RenewalAnswered(answer)) => self.answered(answer),
-            (Phase::LookingAfterRefusal, Event::FileRead(view)) => {
+            (Phase::LookingAfterRefusal { refused }, Event::FileRead(view)) => {
                 self.note_file(view);
                 match self.candidate() {
                     Some((session, source)) => self.adopt(session, source),
+                    None if self.holds(&refused) => self.introspect(refused, Doubt::Renewal),
+                    // It was what the served token is a copy of.
                     None => {
                         self.notices.push(self.looked_in_vain());
                         self.unlock()
@@ -260,14 +281,11 @@ impl Renewal {
 
     /// The file was read without the lock, or what follows from that reading was done.
     fn looked(&mut self) -> Action {
-        if mem::take(&mut self.turn.rejected) {
-            self.refuse_held();
-            if self.candidate().is_none() {
-                self.notices.push(self.looked_in_vain());
-            }
-        }
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
+        }
+        if let Some((session, doubt)) = self.in_doubt() {
+            return self.introspect(session, doubt);
         }
         if self.wants_time() {
             self.turn.asked_time = true;
@@ -284,6 +302,52 @@ impl Renewal {
             return self.go(Phase::Locking, Action::TakeLock(purpose));
         }
         self.rest()
+    }
+
+    /// One refusal is a sample: the daemon is asked about the token by itself before it counts.
+    fn introspect(&mut self, session: Session, doubt: Doubt) -> Action {
+        self.turn.introspected = true;
+        self.introspection_wanted = false;
+        self.go(Phase::Introspecting { session: session.clone(), doubt }, Action::Introspect(session))
+    }
+
+    fn introspected(&mut self, session: &Session, doubt: Doubt, answer: Introspection) -> Action {
+        let now = self.at.now.mono;
+        match answer {
+            Introspection::Active if self.is_refused(session) => {
+                self.refusals.clear();
+                self.told.scheduled = None;
+                self.told.expired = None;
+            }
+            Introspection::Active => self.notices.push(Notice::Accepted),
+            Introspection::Inactive => self.refusals.add(session.token(), now),
+            Introspection::Unknown => self.refusals.asked(session.token(), now),
+        }
+        match doubt {
+            Doubt::Refusal => self.looked(),
+            Doubt::Call => {
+                self.turn.rejected = false;
+                self.tell_confirmed(answer);
+                self.looked()
+            }
+            Doubt::Renewal => {
+                self.tell_confirmed(answer);
+                if answer != Introspection::Inactive {
+                    self.unanswered = self.unanswered.saturating_add(1);
+                    self.renew_not_before = self.in_mono(self.shrunk(policy::RETRY_WAIT));
+                }
+                match self.candidate() {
+                    Some((session, source)) => self.adopt(session, source),
+                    None => self.unlock(),
+                }
+            }
+        }
+    }
+
+    fn tell_confirmed(&mut self, answer: Introspection) {
+        if answer == Introspection::Inactive && self.candidate().is_none() {
+            self.notices.push(self.looked_in_vain());
+        }
     }
 
     fn swapped(&mut self) -> Action {
@@ -342,6 +406,12 @@ impl Renewal {
             },
         });
         self.renew_not_before = Duration::ZERO;
+        if mem::take(&mut self.turn.rejected)
+            && let Some(held) = &self.held
+        {
+            // Whoever puts it back into the file by mistake must not take the better one away from us.
+            self.refusals.add(held.session.token(), self.at.now.mono);
+        }
         let former = self.held.as_ref().filter(|held| !self.is_refused(&held.session));
         let (original, not_renewable) = former.map(|held| held.known_of(&session)).unwrap_or_default();
         self.hold(Held { session, original, source, not_renewable, unsaved: false })
@@ -354,6 +424,7 @@ impl Renewal {
         self.too_early = 0;
         self.misconfigured = false;
         self.last_error = None;
+        self.introspection_wanted = false;
         let session = held.session.clone();
         let unlimited = session.expires_at().is_none().then_some(NotRenewable::Unlimited);
         self.held = Some(Held { not_renewable: held.not_renewable.or(unlimited), ..held });

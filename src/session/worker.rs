@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
-use super::answers::{self, ClassifiedAnswer, RenewalAnswer};
+use super::answers::{self, ClassifiedAnswer, Introspection, RenewalAnswer};
 use super::events::{Action, Event, LockOutcome, LockPurpose, Moment, Wake, World};
 use super::lock::{TokenLock, TryLock};
 use super::notice::Notice;
@@ -139,6 +139,7 @@ impl World for DaemonWorld {
                 self.ask_time();
                 Event::TimeAsked
             }
+            Action::Introspect(session) => Event::Introspected(self.introspect(&session)),
             Action::TakeLock(purpose) => Event::Locked(self.take_lock(purpose)),
             Action::Sweep => Event::Swept(self.file.sweep(self.shared.clock().now().wall)),
             Action::Prepare => Event::Prepared(self.file.prepare()),
@@ -197,6 +198,16 @@ impl DaemonWorld {
         if let Some(date) = answer.ok().and_then(|response| response.date) {
             self.shared.heard_date(date);
         }
+    }
+
+    fn introspect(&self, session: &Session) -> Introspection {
+        let request = Request::get("/v1/connect-info");
+        let credential = Credential::Session(session.token());
+        let result = self.transport.send(&request, credential, policy::INTROSPECTION_TIME_MAX);
+        if let Some(date) = result.as_ref().ok().and_then(|response| response.date) {
+            self.shared.heard_date(date);
+        }
+        answers::introspection(result.as_ref())
     }
 
     fn take_lock(&mut self, purpose: LockPurpose) -> LockOutcome {

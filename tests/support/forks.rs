@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use waiaas_mcp::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::renewal::Renewal;
 use waiaas_mcp::session::schedule::DaemonClock;
@@ -212,6 +212,7 @@ impl<'a> Forks<'a> {
                 }
                 Event::TimeAsked
             }
+            Action::Introspect(session) => Event::Introspected(self.introspect(&session)),
             Action::TakeLock(_) => Event::Locked(self.lock()),
             Action::Sweep => {
                 let leftover = self.file_session().cloned();
@@ -245,6 +246,14 @@ impl<'a> Forks<'a> {
         }
     }
 
+    fn introspect(&mut self, session: &Session) -> Introspection {
+        match (self.odometer.choose(2), self.accepts(session)) {
+            (1, _) => Introspection::Unknown,
+            (_, true) => Introspection::Active,
+            (_, false) => Introspection::Inactive,
+        }
+    }
+
     fn hear(&mut self) {
         let (now, date) = (self.now(), self.daemon.date(self.now_ms));
         self.clock.hear(date.unwrap(), now);
@@ -254,7 +263,7 @@ impl<'a> Forks<'a> {
         let wait_ms = i64::try_from(at_most.as_millis()).unwrap();
         self.now_ms += wait_ms;
         let current = self.served.as_ref().map(|(_, generation)| *generation);
-        match self.odometer.choose(8) {
+        match self.odometer.choose(9) {
             1 => {
                 self.now_ms -= wait_ms - 1;
                 if let Some((served, _)) = &self.served {
@@ -279,6 +288,8 @@ impl<'a> Forks<'a> {
                 Wake::Elapsed
             }
             7 => Wake::Shutdown,
+            // A route answers 401, and nothing is wrong with the token.
+            8 => Wake::Rejected(current.unwrap_or_default()),
             _ => Wake::Elapsed,
         }
     }

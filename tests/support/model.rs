@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use waiaas_mcp::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{
     Action, Event, FileView, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake,
 };
@@ -205,6 +205,7 @@ impl World {
                 }
                 Event::TimeAsked
             }
+            Action::Introspect(session) => Event::Introspected(self.introspect(index, &session)),
             Action::TakeLock(purpose) => return self.take_lock(index, purpose),
             Action::Sweep => Event::Swept(self.disk.sweep(self.now_ms)),
             Action::Prepare => {
@@ -282,6 +283,15 @@ impl World {
         if let Some(date) = self.daemon.date(self.now_ms) {
             self.processes[index].clock.hear(date, now);
         }
+    }
+
+    fn introspect(&mut self, index: usize, session: &Session) -> Introspection {
+        if !self.daemon.is_up || self.daemon.is_locked(self.now_ms) || self.rng.chance(self.troubles.refusals)
+        {
+            return Introspection::Unknown;
+        }
+        self.hear(index);
+        if self.accepts(session) { Introspection::Active } else { Introspection::Inactive }
     }
 
     /// As the real one: a token whose end is absurdly far from what this process takes for now is no token.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use waiaas_mcp::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::fault::{FileFault, FileFaultKind};
 use waiaas_mcp::session::notice::Notice;
@@ -55,6 +55,8 @@ pub(crate) struct Scene {
     pub(crate) usual: Option<RenewalAnswer>,
     /// Given one after the other; then `Done`.
     pub(crate) stores: VecDeque<StoreOutcome>,
+    /// What the daemon says of a token that it is asked about.
+    pub(crate) introspection: Introspection,
     /// Comes into the file while a renewal is answered.
     pub(crate) meanwhile: Option<Session>,
     // What happened.
@@ -67,6 +69,8 @@ pub(crate) struct Scene {
     /// Seconds after T0 of each request, and the token it carried.
     pub(crate) requests: Vec<f64>,
     pub(crate) carried: Vec<Session>,
+    /// Seconds after T0 of each introspection, and the token it was about.
+    pub(crate) introspected: Vec<(f64, Session)>,
     pub(crate) stored: Vec<Session>,
     pub(crate) told: Vec<Notice>,
 }
@@ -97,6 +101,7 @@ impl Scene {
             answers: VecDeque::new(),
             usual: None,
             stores: VecDeque::new(),
+            introspection: Introspection::Inactive,
             meanwhile: None,
             served: None,
             status: Status::UNKNOWN,
@@ -104,6 +109,7 @@ impl Scene {
             turn: Vec::new(),
             requests: Vec::new(),
             carried: Vec::new(),
+            introspected: Vec::new(),
             stored: Vec::new(),
             told: Vec::new(),
         }
@@ -195,6 +201,11 @@ impl Scene {
                 self.turn.push("ask time");
                 self.hear();
                 Event::TimeAsked
+            }
+            Action::Introspect(session) => {
+                self.turn.push("introspect");
+                self.introspected.push((self.now_s(), session));
+                Event::Introspected(self.introspection)
             }
             Action::TakeLock(_) => {
                 self.turn.push("lock");

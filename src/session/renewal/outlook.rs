@@ -6,7 +6,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{Phase, Renewal};
+use super::{Doubt, Phase, Renewal};
 use crate::session::events::{Action, FileView};
 use crate::session::notice::{Decision, NotRenewable, Notice};
 use crate::session::status::Status;
@@ -22,7 +22,7 @@ impl Renewal {
     }
 
     pub(super) fn is_refused(&self, session: &Session) -> bool {
-        self.refused.contains(session.token())
+        self.refusals.contains(session.token())
     }
 
     pub(super) fn is_good(&self, session: &Session) -> bool {
@@ -31,6 +31,45 @@ impl Renewal {
 
     pub(super) fn usable(&self) -> bool {
         self.held.as_ref().is_some_and(|held| self.is_good(&held.session))
+    }
+
+    /// The token that the daemon is to be asked about now: the one it has just refused to a call; else a refused one
+    /// that would be served if it were accepted again. One past its end needs no question.
+    pub(super) fn in_doubt(&self) -> Option<(Session, Doubt)> {
+        if self.turn.introspected {
+            return None;
+        }
+        let held = self.held.as_ref().map(|held| &held.session);
+        if self.turn.rejected {
+            return held.map(|session| (session.clone(), Doubt::Call));
+        }
+        let (again_at, session) = self.refused_first()?;
+        (self.at.now.mono >= again_at).then(|| (session.clone(), Doubt::Refusal))
+    }
+
+    /// The refused token to be asked about first, and from when on. While nothing is usable, all that are known take
+    /// turns, and a call may be waiting; while something is, only a token that somebody put back into the file counts.
+    fn refused_first(&self) -> Option<(Duration, &Session)> {
+        let usable = self.usable();
+        let held = self.held.as_ref().map(|held| &held.session);
+        let in_file = match &self.file {
+            FileView::Held(session) => Some(session),
+            FileView::Missing | FileView::Unusable(_) => None,
+        };
+        let replaces = |session: &&Session| held.is_none_or(|held| session.supersedes(held));
+        let (known, wait) = if usable {
+            ([in_file.filter(replaces), None, None], policy::RETRY_WAIT)
+        } else {
+            ([in_file, held, self.bootstrap.as_ref()], policy::INTROSPECTION_WAIT)
+        };
+        let again_at =
+            |session: &Session| Some(self.refusals.asked_at(session.token())?.saturating_add(wait));
+        known
+            .into_iter()
+            .flatten()
+            .filter(|session| !session.is_expired(self.at.daemon.earliest))
+            .filter_map(|session| Some((again_at(session)?, session)))
+            .min_by_key(|(again_at, _)| *again_at)
     }
 
     /// A later token of the session exists. Until it is found, a crashed process may have it.
@@ -139,6 +178,11 @@ impl Renewal {
             self.held.as_ref().filter(|_| self.usable()).and_then(|held| held.session.expires_at())
         {
             wait = wait.min(exp.after(self.at.daemon.earliest));
+        }
+        if self.introspection_wanted
+            && let Some((again_at, _)) = self.refused_first()
+        {
+            wait = wait.min(again_at.saturating_sub(self.at.now.mono));
         }
         wait.max(policy::WAIT_MIN)
     }

@@ -111,6 +111,7 @@ impl Renewal {
     }
 
     pub(super) fn answered(&mut self, ClassifiedAnswer { answer, code }: ClassifiedAnswer) -> Action {
+        let carried = self.held.as_ref().map(|held| held.renewed().clone());
         self.floor_until = self.in_mono(policy::WAIT_MIN);
         let wait = match answer {
             RenewalAnswer::Granted(session) => return self.granted(session),
@@ -121,10 +122,7 @@ impl Renewal {
             RenewalAnswer::Exhausted => self.stop_renewing(NotRenewable::Exhausted),
             RenewalAnswer::Superseded => self.stop_renewing(NotRenewable::Superseded),
             RenewalAnswer::NotRequired => self.stop_renewing(NotRenewable::NotRequired),
-            RenewalAnswer::Refused => {
-                self.refuse_held();
-                policy::WAIT_MIN
-            }
+            RenewalAnswer::Refused => policy::WAIT_MIN,
             RenewalAnswer::Unavailable { retry_after, counts } => {
                 self.unanswered = self.unanswered.saturating_add(u32::from(counts));
                 self.retry_wait(retry_after)
@@ -137,16 +135,17 @@ impl Renewal {
             }
         };
         self.renew_not_before = self.in_mono(wait);
-        let goes_on = self.held.as_ref().is_some_and(|held| held.not_renewable.is_none()) && self.usable();
+        let is_renewable = self.held.as_ref().is_some_and(|held| held.not_renewable.is_none());
+        let goes_on = is_renewable && self.usable() && answer != RenewalAnswer::Refused;
         self.notices.push(Notice::Failed { code: code.clone(), next: goes_on.then_some(wait) });
         self.last_error = Some(code);
-        match answer {
-            RenewalAnswer::Refused => {
+        match (answer, carried) {
+            (RenewalAnswer::Refused, Some(refused)) => {
                 self.notices.push(Notice::ReloadAttempt);
-                self.go(Phase::LookingAfterRefusal, Action::ReadFile)
+                self.go(Phase::LookingAfterRefusal { refused }, Action::ReadFile)
             }
             // The later token may lie in a crashed process's temporary file that could not be read before.
-            RenewalAnswer::Superseded => {
+            (RenewalAnswer::Superseded, _) => {
                 self.notices.push(Notice::ReloadAttempt);
                 self.turn.superseded = true;
                 self.go(Phase::Sweeping, Action::Sweep)
@@ -267,16 +266,5 @@ impl Renewal {
     fn drop_original(&mut self) -> bool {
         self.told.scheduled = None;
         self.held.as_mut().and_then(|held| held.original.take()).is_some()
-    }
-
-    pub(super) fn refuse_held(&mut self) {
-        if let Some(held) = &self.held
-            && !self.is_refused(&held.session)
-        {
-            self.refused.push_back(held.session.token().clone());
-            if self.refused.len() > policy::REFUSED_TOKENS_MAX {
-                self.refused.pop_front();
-            }
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The names of situations and events, by which coverage is counted.
 
-use waiaas_mcp::session::answers::RenewalAnswer;
+use waiaas_mcp::session::answers::{Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, StoreOutcome, Wake};
 
 use super::Forks;
@@ -14,6 +14,7 @@ impl Forks<'_> {
             Action::ReadFile if self.phase == "renewing" => "looking after a refusal",
             Action::ReadFile => "looking",
             Action::AskTime => "asking the time",
+            Action::Introspect(_) => "introspecting",
             Action::TakeLock(_) => "locking",
             Action::Sweep => "sweeping",
             Action::Prepare => "preparing",
@@ -48,6 +49,9 @@ impl Forks<'_> {
                 Some(_) => "an earlier token",
             },
             Event::TimeAsked => "time asked",
+            Event::Introspected(Introspection::Active) => "active",
+            Event::Introspected(Introspection::Inactive) => "inactive",
+            Event::Introspected(Introspection::Unknown) => "unknown",
             Event::Locked(LockOutcome::Held) => "lock held",
             Event::Locked(LockOutcome::TimedOut) => "lock timed out",
             Event::Locked(LockOutcome::Unsupported) => "lock unsupported",
