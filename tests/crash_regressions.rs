@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use waiaas_mcp::session::Session;
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
+use waiaas_mcp::session::clock_offset::DaemonTime;
 use waiaas_mcp::session::events::{
     Action, Event, FileView, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake,
 };
 use waiaas_mcp::session::renewal::Renewal;
-use waiaas_mcp::session::schedule::DaemonTime;
 use waiaas_mcp::time::{Now, Timestamp};
 
 mod support;

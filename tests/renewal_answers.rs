@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{Introspection, RenewalAnswer};
+use waiaas_mcp::session::clock_offset::Sample;
 use waiaas_mcp::session::events::{FileView, Wake};
 use waiaas_mcp::session::notice::{NotRenewable, Notice};
 use waiaas_mcp::session::status::Source;
@@ -483,6 +484,64 @@ fn a_refused_token_that_somebody_puts_back_is_taken_once_the_daemon_accepts_it()
     scene.sleep();
     scene.sleep();
     assert!(scene.serves(&first));
+}
+
+// --- one Date is a sample -----------------------------------------------------------------------------------
+
+#[test]
+fn one_wrong_date_neither_ends_a_token_nor_holds_its_renewal_back() {
+    for ahead_s in [-400 * 86_400, -3_600, 3_600, 400 * 86_400] {
+        let mut scene = Scene::at(0, held(0, LIFE_S));
+        scene.live_until(600);
+        scene.hear_date(ahead_s, Sample::Passing);
+        assert!(scene.serves(&session(0, LIFE_S)), "{ahead_s}");
+        scene.live_until(1_801);
+        assert_eq!(scene.requests.len(), 1, "{ahead_s}: {:?}", scene.requests);
+        assert!((1_799.0..=1_801.0).contains(&scene.requests[0]), "{ahead_s}: {:?}", scene.requests);
+    }
+}
+
+#[test]
+fn while_the_daemon_does_not_tell_its_time_a_wrong_date_costs_a_request_at_most() {
+    for ahead_s in [-7_200, 7_200] {
+        let mut scene = Scene::at(0, held(0, LIFE_S));
+        scene.tells_time = false;
+        scene.hear_date(ahead_s, Sample::Passing);
+        scene.usual = Some(RenewalAnswer::TooEarly);
+        scene.live_until(1_700);
+        assert!(scene.requests.len() <= 12, "{ahead_s}: {:?}", scene.requests);
+        scene.usual = None;
+        scene.live_until(1_861);
+        assert!(!scene.stored.is_empty(), "{ahead_s}: renewed when it was due");
+    }
+}
+
+#[test]
+fn a_token_that_only_the_date_sets_down_as_expired_is_asked_about_before_a_call_is_refused() {
+    let mut scene = Scene::before(0, held(0, LIFE_S), None);
+    scene.date_ahead_s = 7_200;
+    scene.introspection = Introspection::Active;
+    scene.usual = Some(RenewalAnswer::TooEarly);
+    scene.begin();
+    assert_eq!(scene.introspected.len(), 1);
+    assert!(scene.serves(&session(0, LIFE_S)) && scene.status.state == State::Active);
+    scene.live_until(600);
+    assert!(scene.serves(&session(0, LIFE_S)), "the same Date again does not end it");
+}
+
+#[test]
+fn a_token_that_the_daemon_sets_down_as_expired_too_is_expired() {
+    let mut scene = Scene::before(0, held(0, LIFE_S), None);
+    scene.date_ahead_s = 7_200;
+    scene.begin();
+    assert_eq!((scene.status.state, scene.introspected.len()), (State::Expired, 1));
+    scene.live_until(300);
+    assert_eq!(scene.introspected.len(), 1, "its own end is over by the daemon's clock");
+    // The clock is set right, and the token has not ended after all.
+    scene.date_ahead_s = 0;
+    scene.introspection = Introspection::Active;
+    scene.live_until(500);
+    assert!(scene.serves(&session(0, LIFE_S)));
 }
 
 // --- the environment's token --------------------------------------------------------------------------------

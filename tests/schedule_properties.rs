@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{self, Introspection, RenewalAnswer};
+use waiaas_mcp::session::choose::{self, Unfit};
+use waiaas_mcp::session::clock_offset::{DaemonClock, DaemonTime, Sample};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::renewal::Renewal;
-use waiaas_mcp::session::schedule::{self, DaemonClock};
+use waiaas_mcp::session::schedule;
 use waiaas_mcp::session::{Session, policy};
 use waiaas_mcp::time::{Now, Timestamp};
 
@@ -115,7 +117,11 @@ fn the_daemons_time_has_its_bounds_in_order_whatever_the_clocks() {
     for _ in 0..CASES {
         let mut clock = DaemonClock::default();
         for _ in 0..2 {
-            clock.hear(Timestamp::from_unix_millis(any(&mut rng)), any_now(&mut rng));
+            clock.hear(
+                Timestamp::from_unix_millis(any(&mut rng)),
+                any_now(&mut rng),
+                *rng.pick(&[Sample::Passing, Sample::Asked]),
+            );
             let time = clock.time(any_now(&mut rng));
             assert!(time.earliest <= time.latest);
             assert!(!time.is_known || time.earliest == time.latest);
@@ -138,7 +144,11 @@ fn every_rest_is_between_a_second_and_a_minute_whatever_happens() {
                 now = any_now(&mut rng);
             }
             if rng.chance(50) {
-                clock.hear(Timestamp::from_unix_millis(any(&mut rng)), now);
+                clock.hear(
+                    Timestamp::from_unix_millis(any(&mut rng)),
+                    now,
+                    *rng.pick(&[Sample::Passing, Sample::Asked]),
+                );
             }
             let action = renewal.step(Moment { now, daemon: clock.time(now) }, event);
             renewal.take_notices();
@@ -223,15 +233,15 @@ fn an_absurd_end_is_refused_by_every_clock() {
     let mut rng = Prng::new(6);
     for _ in 0..CASES / 4 {
         let (exp, now_ms) = (any(&mut rng), any(&mut rng));
-        let parsed = Session::parse(&token("s", 0, Some(exp)), Timestamp::from_unix_millis(now_ms));
+        let now = Timestamp::from_unix_millis(now_ms);
+        let session = Session::parse(&token("s", 0, Some(exp)), now).unwrap();
+        let time = DaemonTime { earliest: now, latest: now, is_known: true };
+        let is_absurd = choose::fitness(&session, time) == Err(Unfit::AbsurdEnd);
         let ahead_ms = i128::from(exp) * 1000 - i128::from(now_ms);
         let (least, most) = (-i128::from(policy::EXPIRED_AGE_MAX_MS), i128::from(policy::LIFE_MAX_MS));
         let is_near_the_edge = exp.checked_mul(1000).is_none()
             || now_ms.checked_sub(policy::EXPIRED_AGE_MAX_MS).is_none()
             || now_ms.checked_add(policy::LIFE_MAX_MS).is_none();
-        assert!(
-            is_near_the_edge || parsed.is_ok() == (least..=most).contains(&ahead_ms),
-            "{exp} at {now_ms}"
-        );
+        assert!(is_near_the_edge || is_absurd != (least..=most).contains(&ahead_ms), "{exp} at {now_ms}");
     }
 }

@@ -21,6 +21,7 @@ use waiaas_mcp::server::render::{self, Advice};
 use waiaas_mcp::server::toolbox::{ToolChoice, Toolbox};
 use waiaas_mcp::server::{self, ConfigProblem, ServerEnd, Settings, resources};
 use waiaas_mcp::session::answers::{self, RenewalAnswer};
+use waiaas_mcp::session::clock_offset::DaemonTime;
 use waiaas_mcp::session::events::FileView;
 use waiaas_mcp::session::token_file::TokenFile;
 use waiaas_mcp::session::{Session, TokenPlace, policy, schedule};
@@ -33,6 +34,7 @@ use waiaas_mcp::wallet::{catalogue, connected};
 
 /// The moment at which everything is looked at, so that an input means the same for ever.
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_330_449);
+const TIME: DaemonTime = DaemonTime { earliest: NOW, latest: NOW, is_known: true };
 
 /// Lines from a client, from the first byte to the end of input: the line parser, the choice of the era, the dispatcher and
 /// the handlers. Each answer is one line of JSON-RPC, a request has one answer at most, and the server goes on to the end.
@@ -146,7 +148,7 @@ pub fn daemon_response(data: &[u8]) {
     let held =
         Session::parse("wai_sess_a.eyJzdWIiOiJzIiwiaWF0IjoxNzk1MzMwMDAwLCJleHAiOjE3OTUzMzA1MDB9.b", NOW);
     let held = held.expect("a token");
-    if let RenewalAnswer::Granted(session) = answers::classify(Ok(&answer(200, body)), &held, NOW).answer {
+    if let RenewalAnswer::Granted(session) = answers::classify(Ok(&answer(200, body)), &held, TIME).answer {
         assert_eq!(session.id(), held.id(), "another session's token");
     }
     let Ok(text) = from_utf8(body) else { return };
@@ -212,7 +214,7 @@ pub fn error_envelope(data: &[u8]) {
     }
     let held =
         Session::parse("wai_sess_a.eyJzdWIiOiJzIiwiaWF0IjoxNzk1MzMwMDAwLCJleHAiOjE3OTUzMzA1MDB9.b", NOW);
-    let renewal = answers::classify(Ok(&response), &held.expect("a token"), NOW).answer;
+    let renewal = answers::classify(Ok(&response), &held.expect("a token"), TIME).answer;
     assert!(!matches!(renewal, RenewalAnswer::Granted(_)), "a refusal grants nothing");
 }
 

@@ -15,9 +15,11 @@ use super::operator::{self, Operator};
 use crate::config::{self, Config};
 use crate::http::{Credential, Request, Response, Transport};
 use crate::session::answers::about_the_token;
+use crate::session::choose::{self, Unfit};
+use crate::session::clock_offset::{DaemonClock, DaemonTime, Sample};
 use crate::session::events::FileView;
 use crate::session::lock::{LockState, TokenLock};
-use crate::session::schedule::{self, DaemonClock};
+use crate::session::schedule;
 use crate::session::status::Source;
 use crate::session::token_file::TokenFile;
 use crate::session::{Session, SessionFault, TokenPlace};
@@ -32,7 +34,7 @@ pub(super) struct Survey {
     /// Our own time.
     pub(super) now: Timestamp,
     /// The daemon's, as well as it is known.
-    pub(super) daemon_now: Timestamp,
+    pub(super) daemon_time: DaemonTime,
     /// How far the daemon's clock is ahead of ours, in milliseconds, if it was told.
     pub(super) clock_offset_ms: Option<i64>,
     /// Where this process would write.
@@ -80,12 +82,23 @@ pub(super) fn survey(
     let at = clock.now();
     let date = health.as_ref().ok().and_then(|health| health.date);
     if let Some(date) = date {
-        daemon_clock.hear(date, at);
+        // As a server does: a difference counts once a second answer confirms it.
+        if daemon_clock.hear(date, at, Sample::Asked)
+            && let Some(date) = operator::health(transport).ok().and_then(|health| health.date)
+        {
+            daemon_clock.hear(date, clock.now(), Sample::Asked);
+        }
     }
-    let daemon_now = daemon_clock.time(at).earliest;
-    let view = TokenFile::new(place.clone()).read(daemon_now);
+    let daemon_time = daemon_clock.time(at);
+    let daemon_now = daemon_time.earliest;
+    let view = match TokenFile::new(place.clone()).read(daemon_now) {
+        FileView::Held(session) if choose::fitness(&session, daemon_time) == Err(Unfit::AbsurdEnd) => {
+            FileView::Unusable(Unfit::AbsurdEnd.reason())
+        }
+        view => view,
+    };
     let environment = place.bootstrap.as_ref().map(|token| Session::parse(token.expose(), daemon_now));
-    let held = held(&view, environment.as_ref(), daemon_now);
+    let held = held(&view, environment.as_ref(), daemon_time);
     let connected = held.as_ref().filter(|_| health.is_ok()).map(|(session, _)| ask(transport, session));
     let listed = match &held {
         Some((session, _)) if health.is_ok() => listed(transport, session, config.call_time_max)?,
@@ -94,7 +107,7 @@ pub(super) fn survey(
     Ok(Survey {
         base_url: config.base_url.as_str().to_owned(),
         now: at.wall,
-        daemon_now,
+        daemon_time,
         clock_offset_ms: date.map(|date| date.millis_since(at.wall)),
         file: file_read(place),
         write: place.write.clone(),
@@ -112,7 +125,7 @@ pub(super) fn survey(
 fn held(
     view: &FileView,
     environment: Option<&Result<Session, SessionFault>>,
-    now: Timestamp,
+    time: DaemonTime,
 ) -> Option<(Session, Source)> {
     let in_file = match view {
         FileView::Held(session) => Some((session.clone(), Source::File)),
@@ -120,7 +133,7 @@ fn held(
     };
     let given = environment.and_then(|given| given.as_ref().ok());
     let given = given.map(|session| (session.clone(), Source::Environment));
-    let is_good = |held: &&(Session, Source)| !held.0.is_expired(now);
+    let is_good = |held: &&(Session, Source)| choose::fitness(&held.0, time).is_ok();
     let good = in_file.iter().chain(given.iter()).find(is_good).cloned();
     good.or(in_file).or(given)
 }
@@ -177,9 +190,19 @@ impl Survey {
         }
     }
 
+    /// The daemon's time, as far as it is known.
+    pub(super) fn daemon_now(&self) -> Timestamp {
+        self.daemon_time.earliest
+    }
+
+    /// Whether a token cannot be used any more, whatever the daemon says of it.
+    pub(super) fn is_over(&self, session: &Session) -> bool {
+        choose::fitness(session, self.daemon_time).is_err()
+    }
+
     /// The held token can be used, as far as that can be seen from here.
     pub(super) fn is_usable(&self) -> bool {
-        let is_alive = |(session, _): &(Session, Source)| !session.is_expired(self.daemon_now);
+        let is_alive = |(session, _): &(Session, Source)| !self.is_over(session);
         self.held.as_ref().is_some_and(is_alive) && self.refused().is_none()
     }
 

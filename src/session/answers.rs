@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::choose::{self, Unfit};
+use super::clock_offset::DaemonTime;
 use super::{Session, policy};
 use crate::http::{HttpFault, Response};
-use crate::time::Timestamp;
 
 /// What a renewal was answered, reduced to what is done about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,8 +105,8 @@ pub fn error_code(body: &[u8]) -> Option<String> {
     code.as_str().map(str::to_owned)
 }
 
-/// Reads the answer to a renewal of `old` that came at `now`.
-pub fn classify(result: Result<&Response, &HttpFault>, old: &Session, now: Timestamp) -> ClassifiedAnswer {
+/// Reads the answer to a renewal of `old` that came at the daemon's time `now`.
+pub fn classify(result: Result<&Response, &HttpFault>, old: &Session, now: DaemonTime) -> ClassifiedAnswer {
     match result {
         Ok(response) if response.status == 200 => granted(&response.body, old, now),
         Ok(response) => refused(response),
@@ -118,7 +119,7 @@ pub fn classify(result: Result<&Response, &HttpFault>, old: &Session, now: Times
 
 /// A 200 must hold a token we can use; if it does not, the daemon may have committed a renewal whose token we
 /// shall never see. The next attempt will say so.
-fn granted(body: &[u8], old: &Session, now: Timestamp) -> ClassifiedAnswer {
+fn granted(body: &[u8], old: &Session, now: DaemonTime) -> ClassifiedAnswer {
     let unreadable = |word: &str| ClassifiedAnswer {
         answer: RenewalAnswer::Unavailable { retry_after: None, counts: true },
         code: word.to_owned(),
@@ -128,9 +129,12 @@ fn granted(body: &[u8], old: &Session, now: Timestamp) -> ClassifiedAnswer {
     if token.len() > policy::NEW_TOKEN_BYTES_MAX {
         return unreadable("token_too_large");
     }
-    let Ok(new) = Session::parse(token, now) else { return unreadable("token_malformed") };
+    let Ok(new) = Session::parse(token, now.earliest) else { return unreadable("token_malformed") };
     if new.id() != old.id() {
         return unreadable("token_of_another_session");
+    }
+    if choose::fitness(&new, now) == Err(Unfit::AbsurdEnd) {
+        return unreadable("token_malformed");
     }
     let ends_earlier = match (new.expires_at(), old.expires_at()) {
         (Some(new), Some(old)) => new < old,
@@ -188,8 +192,10 @@ mod tests {
     use super::*;
     use crate::http::HttpFaultKind;
     use crate::session::State;
+    use crate::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_330_180);
+    const TIME: DaemonTime = DaemonTime { earliest: NOW, latest: NOW, is_known: true };
 
     #[test]
     fn a_code_that_is_none_is_not_shown() {
@@ -199,7 +205,7 @@ mod tests {
         {
             let body = format!(r#"{{"code":"{code}"}}"#).into_bytes();
             let response = Response { status: 400, body, date: None, retry_after: None };
-            assert_eq!(classify(Ok(&response), &old(), NOW).code, shown);
+            assert_eq!(classify(Ok(&response), &old(), TIME).code, shown);
         }
     }
 
@@ -210,7 +216,7 @@ mod tests {
             let padded = format!("{token}{}", "x".repeat(bytes - token.len()));
             let body = format!(r#"{{"token":"{padded}"}}"#).into_bytes();
             let response = Response { status: 200, body, date: None, retry_after: None };
-            let told = classify(Ok(&response), &old(), NOW);
+            let told = classify(Ok(&response), &old(), TIME);
             assert_eq!(matches!(told.answer, RenewalAnswer::Granted(_)), code.is_empty(), "{bytes}");
             assert!(code.is_empty() || told.code == code, "{}", told.code);
         }
@@ -234,7 +240,7 @@ mod tests {
             date: None,
             retry_after: Some(Duration::from_secs(53)),
         };
-        classify(Ok(&response), &old(), NOW).answer
+        classify(Ok(&response), &old(), TIME).answer
     }
 
     fn unavailable(counts: bool) -> RenewalAnswer {
@@ -299,7 +305,7 @@ mod tests {
     #[test]
     fn a_fault_counts_as_no_answer() {
         let fault = HttpFault { kind: HttpFaultKind::TimedOut, sent: true, detail: String::new() };
-        let classified = classify(Err(&fault), &old(), NOW);
+        let classified = classify(Err(&fault), &old(), TIME);
         assert_eq!(classified.answer, RenewalAnswer::Unavailable { retry_after: None, counts: true });
         assert_eq!(classified.code, "timed_out");
     }

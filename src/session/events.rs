@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use super::answers::{ClassifiedAnswer, Introspection};
+use super::clock_offset::DaemonTime;
 use super::fault::FileFault;
 use super::notice::Notice;
 use super::renewal::Renewal;
-use super::schedule::DaemonTime;
 use super::status::Status;
 use super::{Generation, Session};
 use crate::secret::Token;

@@ -54,8 +54,17 @@ pub const RENEWAL_TIME_MAX: Duration = Duration::from_secs(30);
 /// Deadline of the request that asks for the daemon's time.
 pub const ASK_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Least time between two questions for the daemon's time, when it did not answer.
+/// Samples of the daemon's time taken in a row: one, and another that confirms what contradicts our own clock; a third
+/// where the first two differ.
+pub const ASK_TIME_SAMPLES_MAX: u32 = 3;
+
+/// Least time between two questions for the daemon's time that did not settle it, and between two measurements of a
+/// difference on which something depends.
 pub const ASK_TIME_WAIT: Duration = Duration::from_secs(60);
+
+/// The same after a question that settled it: a new doubt is looked into soon, and a daemon whose every answer has another
+/// `Date` is not asked all the time.
+pub const ASK_TIME_AGAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// Deadline of the request that asks whether a token is accepted. A call may be waiting for it.
 pub const INTROSPECTION_TIME_MAX: Duration = Duration::from_secs(5);

@@ -26,12 +26,13 @@ use std::mem;
 use std::time::Duration;
 
 use super::answers::Introspection;
+use super::choose::Unfit;
 use super::events::{Action, Event, FileView, LockPurpose, Moment, Wake};
 use super::fault::FileFault;
 use super::notice::{NotRenewable, Notice};
 use super::refusals::Refusals;
 use super::status::Source;
-use super::{Generation, Session, policy, schedule};
+use super::{Generation, Session, clock_offset, policy, schedule};
 use crate::time::Now;
 
 mod outlook;
@@ -60,6 +61,8 @@ pub struct Renewal {
     floor_until: Duration,
     storage_not_before: Duration,
     ask_time_not_before: Duration,
+    measure_not_before: Duration,
+    introspect_not_before: Duration,
     /// A crashed process's leftovers were looked for.
     swept: bool,
     phase: Phase,
@@ -108,6 +111,8 @@ enum Doubt {
     Renewal,
     /// It refused the token some time ago.
     Refusal,
+    /// The token is past its end by the daemon's `Date`, and by our own clock it is not.
+    Clock,
 }
 
 /// What belongs to one wake-up only.
@@ -181,6 +186,8 @@ impl Renewal {
             floor_until: Duration::ZERO,
             storage_not_before: Duration::ZERO,
             ask_time_not_before: Duration::ZERO,
+            measure_not_before: Duration::ZERO,
+            introspect_not_before: Duration::ZERO,
             swept: false,
             phase: Phase::Idle,
             turn: Turn::default(),
@@ -215,8 +222,14 @@ impl Renewal {
                 self.note_file(view);
                 self.looked()
             }
-            // What the file holds may look different in the daemon's time.
-            (Phase::AskingTime, Event::TimeAsked) => self.go(Phase::Looking, Action::ReadFile),
+            (Phase::AskingTime, Event::TimeAsked) => {
+                let is_settled = at.daemon.is_known;
+                let wait = if is_settled { policy::ASK_TIME_AGAIN_WAIT } else { policy::ASK_TIME_WAIT };
+                self.ask_time_not_before = self.in_mono(wait);
+                self.measure_not_before = self.in_mono(policy::ASK_TIME_WAIT);
+                // What the file holds may look different in the daemon's time.
+                self.go(Phase::Looking, Action::ReadFile)
+            }
             (Phase::Introspecting { session, doubt }, Event::Introspected(answer)) => {
                 self.introspected(&session, doubt, answer)
             }
@@ -264,7 +277,8 @@ impl Renewal {
     }
 
     fn wake(&mut self, rejected: bool) -> Action {
-        if let Some(before) = self.last_wake.filter(|before| schedule::clocks_disagree(*before, self.at.now))
+        if let Some(before) =
+            self.last_wake.filter(|before| clock_offset::clocks_disagree(*before, self.at.now))
         {
             self.notices.push(Notice::ClocksDisagree { before, after: self.at.now });
             self.renew_not_before = Duration::ZERO;
@@ -284,13 +298,13 @@ impl Renewal {
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
         }
-        if let Some((session, doubt)) = self.in_doubt() {
-            return self.introspect(session, doubt);
-        }
+        // Before any question about a token: in the daemon's time there may be nothing to ask.
         if self.wants_time() {
             self.turn.asked_time = true;
-            self.ask_time_not_before = self.in_mono(policy::ASK_TIME_WAIT);
             return self.go(Phase::AskingTime, Action::AskTime);
+        }
+        if let Some((session, doubt)) = self.in_doubt() {
+            return self.introspect(session, doubt);
         }
         let decision = self.decision();
         self.notices.push(Notice::Decision(decision));
@@ -308,6 +322,7 @@ impl Renewal {
     fn introspect(&mut self, session: Session, doubt: Doubt) -> Action {
         self.turn.introspected = true;
         self.introspection_wanted = false;
+        self.introspect_not_before = self.in_mono(policy::INTROSPECTION_WAIT);
         self.go(Phase::Introspecting { session: session.clone(), doubt }, Action::Introspect(session))
     }
 
@@ -324,7 +339,7 @@ impl Renewal {
             Introspection::Unknown => self.refusals.asked(session.token(), now),
         }
         match doubt {
-            Doubt::Refusal => self.looked(),
+            Doubt::Refusal | Doubt::Clock => self.looked(),
             Doubt::Call => {
                 self.turn.rejected = false;
                 self.tell_confirmed(answer);
@@ -361,8 +376,8 @@ impl Renewal {
     fn note_file(&mut self, view: FileView) {
         let why = match &view {
             FileView::Unusable(why) => Some(*why),
-            FileView::Held(session) if session.is_expired(self.at.daemon.earliest) => Some(outlook::EXPIRED),
-            FileView::Held(_) | FileView::Missing => None,
+            FileView::Held(session) => self.unfit(session).map(Unfit::reason),
+            FileView::Missing => None,
         };
         // A held token's own expiry is told as such.
         let is_held = matches!(&view, FileView::Held(session) if self.holds(session));

@@ -1,69 +1,12 @@
-//! When: the renewal's due time, the daemon's clock, and how waits shrink near the end of a life.
+//! When: the renewal's due time, and how waits shrink near the end of a life.
 //!
-//! Used by `renewal` (to decide) and `shared` (to know whether a token is still good). Pure: every time is an
-//! argument. All arithmetic saturates: no `iat`, `exp` or clock can overflow it. Refuses to know files,
-//! answers and states.
+//! Used by `renewal`. Pure: every time is an argument. All arithmetic saturates: no `iat`, `exp` or clock can overflow
+//! it.
 
 use std::time::Duration;
 
 use super::{Session, policy};
-use crate::time::{Now, Timestamp, millis};
-
-/// What is known of the daemon's clock: one `Date` header, and both our clocks when it came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct DaemonClock {
-    heard: Option<Heard>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Heard {
-    offset_ms: i64,
-    at: Now,
-}
-
-/// What the daemon's clock may show now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DaemonTime {
-    /// At least this. A token counts as expired by this bound only: one that is sent too late is refused and
-    /// nothing is lost, one that is not sent is lost for nothing.
-    pub earliest: Timestamp,
-    /// At most this. A renewal is due by this bound: the daemon says "too early" and nothing is lost.
-    pub latest: Timestamp,
-    /// Both bounds come from the daemon's own word; otherwise it should be asked.
-    pub is_known: bool,
-}
-
-impl DaemonClock {
-    /// Takes the `Date` header of an answer that came at `at`.
-    pub fn hear(&mut self, date: Timestamp, at: Now) {
-        let difference = date.millis_since(at.wall);
-        let is_noise = difference.saturating_abs() < policy::CLOCK_OFFSET_MIN_MS;
-        self.heard = Some(Heard { offset_ms: if is_noise { 0 } else { difference }, at });
-    }
-
-    /// The daemon's time. Unknown until something was heard, and again once our own clocks have disagreed since:
-    /// was the machine suspended, then the wall clock is right; was the wall clock set, then the monotonic one.
-    pub fn time(&self, now: Now) -> DaemonTime {
-        let Some(heard) = self.heard else {
-            return DaemonTime { earliest: now.wall, latest: now.wall, is_known: false };
-        };
-        let by_wall = now.wall.plus_millis(heard.offset_ms);
-        let passed = now.mono.saturating_sub(heard.at.mono);
-        let by_mono = heard.at.wall.plus_millis(heard.offset_ms).plus(passed);
-        if clocks_disagree(heard.at, now) {
-            DaemonTime { earliest: by_wall.min(by_mono), latest: by_wall.max(by_mono), is_known: false }
-        } else {
-            DaemonTime { earliest: by_wall, latest: by_wall, is_known: true }
-        }
-    }
-}
-
-/// Whether wall and monotonic clock moved by different amounts: a suspended machine or a stepped clock.
-pub fn clocks_disagree(before: Now, now: Now) -> bool {
-    let by_wall = now.wall.millis_since(before.wall);
-    let by_mono = millis(now.mono.saturating_sub(before.mono));
-    by_wall.saturating_sub(by_mono).saturating_abs() > policy::CLOCK_JUMP_MIN_MS
-}
+use crate::time::{Timestamp, millis};
 
 /// The whole life of a token in milliseconds, never negative; `None` for an unlimited one.
 pub fn life_ms(session: &Session) -> Option<i64> {
@@ -134,10 +77,6 @@ mod tests {
         Session::parse(&token_with(&claims), at(0)).unwrap()
     }
 
-    fn now(wall_s: i64, mono_s: u64) -> Now {
-        Now { wall: at(wall_s), mono: Duration::from_secs(mono_s) }
-    }
-
     #[test]
     fn a_token_is_due_when_sixty_percent_of_its_life_have_passed() {
         for (life_s, due_ms) in [(300, 180_000), (6, 3_600), (86_400, 51_840_000), (1, 600), (0, 0)] {
@@ -150,35 +89,6 @@ mod tests {
     #[test]
     fn a_token_that_ends_before_it_began_is_due_at_its_end() {
         assert_eq!(renew_at(&session(-5)), Some(at(-5)));
-    }
-
-    fn bounds(clock: &DaemonClock, now: Now) -> (Timestamp, Timestamp, bool) {
-        let time = clock.time(now);
-        (time.earliest, time.latest, time.is_known)
-    }
-
-    #[test]
-    fn the_daemons_time_follows_its_date_header() {
-        let mut clock = DaemonClock::default();
-        assert_eq!(bounds(&clock, now(7, 0)), (at(7), at(7), false), "nothing heard: our own clock");
-        clock.hear(at(600), now(0, 0));
-        assert_eq!(bounds(&clock, now(10, 10)), (at(610), at(610), true));
-        clock.hear(at(21), now(20, 20));
-        assert_eq!(bounds(&clock, now(30, 30)), (at(30), at(30), true), "a second is noise");
-        clock.hear(at(42), now(40, 40));
-        assert_eq!(bounds(&clock, now(50, 50)), (at(52), at(52), true), "two are none");
-    }
-
-    #[test]
-    fn the_daemons_time_lies_between_our_clocks_after_they_disagreed() {
-        let mut clock = DaemonClock::default();
-        clock.hear(at(600), now(0, 0));
-        assert_eq!(bounds(&clock, now(3_610, 10)), (at(610), at(4_210), false), "suspended, or set forward");
-        assert_eq!(bounds(&clock, now(-3_590, 10)), (at(-2_990), at(610), false), "set back");
-        clock.hear(at(13), now(13, 10));
-        assert_eq!(bounds(&clock, now(14, 11)), (at(14), at(14), true));
-        assert!(bounds(&clock, now(16, 11)).2, "two seconds are no jump");
-        assert!(!bounds(&clock, now(17, 11)).2);
     }
 
     #[test]

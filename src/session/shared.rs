@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::{Condvar, Mutex, RwLock};
 
+use super::clock_offset::{DaemonClock, Sample};
 use super::events::Wake;
-use super::schedule::DaemonClock;
 use super::status::Status;
-use super::{Generation, Session, State, policy};
+use super::{Generation, Session, State, choose, policy};
 use crate::time::{Clock, Timestamp};
 
 /// What a call holds while it runs.
@@ -103,10 +103,10 @@ impl SharedSession {
 
     /// The token to use now.
     pub fn current(&self) -> Lease {
-        let daemon_time = self.daemon_clock.read().time(self.clock.now()).earliest;
+        let daemon_time = self.daemon_clock.read().time(self.clock.now());
         let current = self.current.read();
         let refused = current.status.refused;
-        let usable = |session: &&Arc<Session>| !refused && !session.is_expired(daemon_time);
+        let usable = |session: &&Arc<Session>| !refused && choose::fitness(session, daemon_time).is_ok();
         Lease {
             session: current.session.as_ref().filter(usable).cloned(),
             generation: current.generation,
@@ -146,9 +146,24 @@ impl SharedSession {
         self.current()
     }
 
-    /// Takes the `Date` header of any answer of the daemon: its clock may differ from ours.
+    /// Takes the `Date` header of any answer of the daemon: its clock may differ from ours. One that casts doubt on
+    /// what was believed has the worker ask for the time.
     pub fn heard_date(&self, date: Timestamp) {
-        self.daemon_clock.write().hear(date, self.clock.now());
+        let is_doubt = self.daemon_clock.write().hear(date, self.clock.now(), Sample::Passing);
+        if is_doubt {
+            // Full: the worker is about to look around anyway.
+            let _ = self.nudges.try_send(Nudge);
+        }
+    }
+
+    /// The worker's: takes the `Date` header of an answer that was asked for to learn the time.
+    pub(super) fn asked_date(&self, date: Timestamp) {
+        self.daemon_clock.write().hear(date, self.clock.now(), Sample::Asked);
+    }
+
+    /// The worker's: the daemon accepts this token now.
+    pub(super) fn accepted(&self, session: &Session) {
+        self.daemon_clock.write().accepted(session, self.clock.now());
     }
 
     /// What is published of the session; `None` until the worker has looked around once.

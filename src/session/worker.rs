@@ -194,9 +194,14 @@ impl DaemonWorld {
     }
 
     fn ask_time(&self) {
-        let answer = self.transport.send(&Request::get("/health"), Credential::None, policy::ASK_TIME_MAX);
-        if let Some(date) = answer.ok().and_then(|response| response.date) {
-            self.shared.heard_date(date);
+        for _ in 0..policy::ASK_TIME_SAMPLES_MAX {
+            let answer =
+                self.transport.send(&Request::get("/health"), Credential::None, policy::ASK_TIME_MAX);
+            let Some(date) = answer.ok().and_then(|response| response.date) else { return };
+            self.shared.asked_date(date);
+            if self.now().daemon.is_known {
+                return;
+            }
         }
     }
 
@@ -207,7 +212,11 @@ impl DaemonWorld {
         if let Some(date) = result.as_ref().ok().and_then(|response| response.date) {
             self.shared.heard_date(date);
         }
-        answers::introspection(result.as_ref())
+        let introspection = answers::introspection(result.as_ref());
+        if introspection == Introspection::Active {
+            self.shared.accepted(session);
+        }
+        introspection
     }
 
     fn take_lock(&mut self, purpose: LockPurpose) -> LockOutcome {
@@ -249,7 +258,7 @@ impl DaemonWorld {
         if let Some(date) = result.as_ref().ok().and_then(|response| response.date) {
             self.shared.heard_date(date);
         }
-        answers::classify(result.as_ref(), session, self.now().daemon.earliest)
+        answers::classify(result.as_ref(), session, self.now().daemon)
     }
 
     fn warn_about_mode_once(&mut self) {

@@ -11,6 +11,9 @@ use super::player::Player;
 pub(crate) const SCENES: &[Scene] = &[
     ("one stray 401 ended the session: a code that says nothing about tokens", || stray_401("UNAUTHORIZED")),
     ("one stray 401 ended the session: a code about the token", || stray_401("INVALID_TOKEN")),
+    ("one wrong Date ended the session: two hours ahead", wrong_date_ahead),
+    ("one wrong Date kept the renewal from being sent: an hour behind", wrong_date_behind),
+    ("a Date that is always wrong ended the session", date_is_always_wrong),
     ("a daemon that refused a token for a while was never asked again", refused_for_a_while),
 ];
 
@@ -27,6 +30,51 @@ fn stray_401(code: &str) {
     player.wait_for("renewal.succeeded", 1);
     let later = player.call("get_policies", json!({}));
     assert!(!later.is_error, "after the renewal: {later:?}");
+    assert_eq!(player.times_told("session.expired"), 0);
+}
+
+fn inject_date(daemon: &Daemon, path: &str, ahead_s: i64, times: Option<u32>) {
+    daemon.inject(json!({ "kind": "wrongDate", "aheadSeconds": ahead_s, "path": path, "times": times }));
+}
+
+fn wrong_date_ahead() {
+    let daemon = Daemon::start(3600);
+    let mut player = Player::settled(&daemon);
+    inject_date(&daemon, "/v1/wallet/address", 7_200, Some(1));
+    let address = player.call("get_address", json!({}));
+    assert!(!address.is_error, "{}", address.text);
+    for _ in 0..3 {
+        player.balance().assert_balance("after one wrong Date");
+    }
+    // Again, and this time an operator puts a new token there.
+    inject_date(&daemon, "/v1/wallet/address", 7_200, Some(1));
+    player.call("get_address", json!({}));
+    daemon.revoke_all();
+    daemon.put_token(&daemon.new_session(json!({ "ttl": 3600 })).token);
+    player.balance().assert_balance("with the new token");
+    assert_eq!(player.times_told("session.expired"), 0);
+}
+
+fn wrong_date_behind() {
+    let daemon = Daemon::with_aged_token(20, 9);
+    let mut player = Player::settled(&daemon);
+    inject_date(&daemon, "/v1/wallet/address", -3_600, Some(1));
+    player.call("get_address", json!({}));
+    let heard_at = player.now();
+    player.wait_for("renewal.succeeded", 1);
+    assert!(player.now() - heard_at < Duration::from_secs(6), "{:?}", player.now() - heard_at);
+    daemon.ledger().assert_undisturbed();
+}
+
+/// By its `Date` the token is long over, and the daemon takes it all the same.
+fn date_is_always_wrong() {
+    let daemon = Daemon::with_aged_token(60, 30);
+    inject_date(&daemon, "/", 7_200, None);
+    let mut player = Player::of(&daemon);
+    for _ in 0..5 {
+        player.balance().assert_balance("whatever its Date says");
+        player.pause(Duration::from_millis(300));
+    }
     assert_eq!(player.times_told("session.expired"), 0);
 }
 

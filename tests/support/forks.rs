@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
+use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::renewal::Renewal;
-use waiaas_mcp::session::schedule::DaemonClock;
 use waiaas_mcp::session::status::Status;
 use waiaas_mcp::session::{Generation, Session, policy};
 use waiaas_mcp::time::{Now, Timestamp};
@@ -208,7 +208,8 @@ impl<'a> Forks<'a> {
             Action::ReadFile => Event::FileRead(self.read_file()),
             Action::AskTime => {
                 if self.odometer.choose(2) == 0 {
-                    self.hear();
+                    self.hear(Sample::Asked);
+                    self.hear(Sample::Asked);
                 }
                 Event::TimeAsked
             }
@@ -249,14 +250,18 @@ impl<'a> Forks<'a> {
     fn introspect(&mut self, session: &Session) -> Introspection {
         match (self.odometer.choose(2), self.accepts(session)) {
             (1, _) => Introspection::Unknown,
-            (_, true) => Introspection::Active,
+            (_, true) => {
+                let now = self.now();
+                self.clock.accepted(session, now);
+                Introspection::Active
+            }
             (_, false) => Introspection::Inactive,
         }
     }
 
-    fn hear(&mut self) {
+    fn hear(&mut self, sample: Sample) {
         let (now, date) = (self.now(), self.daemon.date(self.now_ms));
-        self.clock.hear(date.unwrap(), now);
+        self.clock.hear(date.unwrap(), now, sample);
     }
 
     fn wait(&mut self, at_most: Duration) -> Wake {
@@ -402,7 +407,7 @@ impl<'a> Forks<'a> {
             11 => self.daemon.rows.get_mut(session.id()).unwrap().max_renewals = Some(0),
             _ => {}
         }
-        self.hear();
+        self.hear(Sample::Passing);
         let answer = self.daemon.renew(self.now_ms, session);
         if let RenewalAnswer::Granted(new) = &answer {
             self.granted = Some(new.clone());

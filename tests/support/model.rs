@@ -10,10 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
-use waiaas_mcp::session::events::{
-    Action, Event, FileView, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake,
-};
-use waiaas_mcp::session::schedule::DaemonClock;
+use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
+use waiaas_mcp::session::events::{Action, Event, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::status::Status;
 use waiaas_mcp::session::{Generation, Session, policy};
 use waiaas_mcp::time::{Now, Timestamp};
@@ -34,6 +32,9 @@ pub(crate) use troubles::Troubles;
 
 /// True time when a world begins, in milliseconds: a November day of 2026.
 pub(crate) const GENESIS_MS: i64 = 1_795_330_000_000;
+
+/// How far a stray `Date` may be off, either way.
+const STRAY_DATE_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
 /// How often a waiting process tries the lock, and for how long.
 const LOCK_POLL_MS: i64 = 20;
@@ -198,10 +199,13 @@ impl World {
         };
         let event = match action {
             Action::Wait { .. } => Event::Woke(self.wake(index)),
-            Action::ReadFile => Event::FileRead(self.read_file(index)),
+            Action::ReadFile => Event::FileRead(self.disk.file.clone()),
             Action::AskTime => {
-                if self.daemon.is_up {
-                    self.hear(index);
+                for _ in 0..policy::ASK_TIME_SAMPLES_MAX {
+                    let is_known = self.moment(&self.processes[index].clock.clone()).daemon.is_known;
+                    if self.daemon.is_up && !is_known {
+                        self.hear(index, Sample::Asked);
+                    }
                 }
                 Event::TimeAsked
             }
@@ -278,10 +282,20 @@ impl World {
         None
     }
 
-    fn hear(&mut self, index: usize) {
+    /// The `Date` of an answer, which may be wrong now and then.
+    fn hear(&mut self, index: usize, sample: Sample) {
         let now = self.now();
-        if let Some(date) = self.daemon.date(self.now_ms) {
-            self.processes[index].clock.hear(date, now);
+        let Some(date) = self.daemon.date(self.now_ms) else { return };
+        let is_stray = self.rng.chance(self.troubles.stray_dates);
+        let off_ms = if is_stray { self.rng.between(-STRAY_DATE_MS, STRAY_DATE_MS) } else { 0 };
+        let is_doubt = self.processes[index].clock.hear(date.plus_millis(off_ms), now, sample);
+        // As the real one: the worker is nudged.
+        let process = &mut self.processes[index];
+        if is_doubt
+            && sample == Sample::Passing
+            && matches!(process.pending, Pending::Do(Action::Wait { .. }))
+        {
+            process.ready_ms = process.ready_ms.min(self.now_ms);
         }
     }
 
@@ -290,22 +304,13 @@ impl World {
         {
             return Introspection::Unknown;
         }
-        self.hear(index);
-        if self.accepts(session) { Introspection::Active } else { Introspection::Inactive }
-    }
-
-    /// As the real one: a token whose end is absurdly far from what this process takes for now is no token.
-    fn read_file(&self, index: usize) -> FileView {
-        let now = self.processes[index].clock.time(self.now()).earliest;
-        let is_absurd = |exp: Timestamp| {
-            exp.millis_since(now) > policy::LIFE_MAX_MS || now.millis_since(exp) > policy::EXPIRED_AGE_MAX_MS
-        };
-        match &self.disk.file {
-            FileView::Held(session) if session.expires_at().is_some_and(is_absurd) => {
-                FileView::Unusable("its times make no sense")
-            }
-            view => view.clone(),
+        self.hear(index, Sample::Passing);
+        if !self.accepts(session) {
+            return Introspection::Inactive;
         }
+        let now = self.now();
+        self.processes[index].clock.accepted(session, now);
+        Introspection::Active
     }
 
     fn take_lock(&mut self, index: usize, purpose: LockPurpose) -> Option<Event> {
@@ -344,7 +349,7 @@ impl World {
 
     fn receive(&mut self, index: usize, answer: ClassifiedAnswer) -> Event {
         if !matches!(answer.answer, RenewalAnswer::Unavailable { .. }) {
-            self.hear(index);
+            self.hear(index, Sample::Passing);
         }
         if let RenewalAnswer::Granted(session) = &answer.answer {
             let process = &mut self.processes[index];

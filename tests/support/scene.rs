@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
+use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
 use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::fault::{FileFault, FileFaultKind};
 use waiaas_mcp::session::notice::Notice;
 use waiaas_mcp::session::renewal::Renewal;
-use waiaas_mcp::session::schedule::DaemonClock;
 use waiaas_mcp::session::status::Status;
 use waiaas_mcp::session::{Generation, Session};
 use waiaas_mcp::time::{Now, Timestamp};
@@ -45,6 +45,8 @@ pub(crate) struct Scene {
     pub(crate) suspended_ms: i64,
     /// `false`: the daemon does not tell its time.
     pub(crate) tells_time: bool,
+    /// How far every `Date` of the daemon is ahead of the clock it goes by.
+    pub(crate) date_ahead_s: i64,
     clock: DaemonClock,
     pub(crate) file: FileView,
     pub(crate) lock: LockOutcome,
@@ -93,6 +95,7 @@ impl Scene {
             wall_ahead_ms: 0,
             suspended_ms: start_s * 1000 - 1000,
             tells_time: true,
+            date_ahead_s: 0,
             clock,
             file,
             lock: LockOutcome::Held,
@@ -199,11 +202,17 @@ impl Scene {
             }
             Action::AskTime => {
                 self.turn.push("ask time");
-                self.hear();
+                // Twice, as the worker does while it is not settled.
+                self.hear(Sample::Asked);
+                self.hear(Sample::Asked);
                 Event::TimeAsked
             }
             Action::Introspect(session) => {
                 self.turn.push("introspect");
+                if self.introspection == Introspection::Active {
+                    let now = self.now();
+                    self.clock.accepted(&session, now);
+                }
                 self.introspected.push((self.now_s(), session));
                 Event::Introspected(self.introspection)
             }
@@ -256,12 +265,17 @@ impl Scene {
         }
     }
 
-    fn hear(&mut self) {
+    fn hear(&mut self, sample: Sample) {
         if self.tells_time {
-            let now = self.now();
-            let date = Timestamp::from_unix_seconds(T0 + self.now_ms.div_euclid(1000));
-            self.clock.hear(date, now);
+            self.hear_date(self.date_ahead_s, sample);
         }
+    }
+
+    /// An answer with this `Date` comes by, as many seconds ahead of the daemon's clock.
+    pub(crate) fn hear_date(&mut self, ahead_s: i64, sample: Sample) {
+        let now = self.now();
+        let date = Timestamp::from_unix_seconds(T0 + self.now_ms.div_euclid(1000) + ahead_s);
+        self.clock.hear(date, now, sample);
     }
 
     fn answer(&mut self, session: &Session) -> RenewalAnswer {
@@ -276,7 +290,7 @@ impl Scene {
             RenewalAnswer::Granted(session_of(session.id(), now_s, Some(now_s + life)))
         });
         if !matches!(answer, RenewalAnswer::Unavailable { .. }) {
-            self.hear();
+            self.hear(Sample::Passing);
         }
         answer
     }

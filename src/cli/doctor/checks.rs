@@ -280,7 +280,7 @@ fn environment_token(survey: &Survey) -> Check {
         (None, _) => check("not set, and not needed".to_owned()),
         (Some(Err(fault)), _) => check(format!("this is not a session token: {}", fault.reason()))
             .failed("Copy the whole token, or unset it to use the token file alone."),
-        (Some(Ok(session)), _) if session.is_expired(survey.daemon_now) => {
+        (Some(Ok(session)), _) if survey.is_over(session) => {
             check("its token has expired".to_owned()).warning("Unset it: the token file is used anyway.")
         }
         (Some(Ok(given)), Some((held, Source::File))) if given.id() != held.id() => {
@@ -323,10 +323,10 @@ fn token_valid(survey: &Survey) -> Check {
     };
     match session.expires_at() {
         None => Check::good(name, looked, "it has none"),
-        Some(at) if session.is_expired(survey.daemon_now) => {
-            Check::good(name, looked, instant(at, survey.daemon_now)).failed(SETUP)
+        Some(at) if survey.is_over(session) => {
+            Check::good(name, looked, instant(at, survey.daemon_now())).failed(SETUP)
         }
-        Some(at) => Check::good(name, looked, instant(at, survey.daemon_now)),
+        Some(at) => Check::good(name, looked, instant(at, survey.daemon_now())),
     }
 }
 
@@ -372,7 +372,7 @@ fn token_renewable(survey: &Survey) -> Check {
     }
     match (session.expires_at(), survey.renew_at()) {
         (None, _) => check("it needs no renewal".to_owned()),
-        (Some(_), Some(at)) => check(format!("it will be renewed at {}", instant(at, survey.daemon_now))),
+        (Some(_), Some(at)) => check(format!("it will be renewed at {}", instant(at, survey.daemon_now()))),
         (Some(_), None) => check("it will not be renewed".to_owned()).warning(before),
     }
 }

@@ -38,7 +38,7 @@ fn trouble(survey: &Survey) -> Option<Trouble> {
     if let Some(code) = survey.refused() {
         return trouble(format!("the daemon refuses the token: {}", foreign(code)), setup);
     }
-    if session.is_expired(survey.daemon_now) {
+    if survey.is_over(session) {
         return trouble("the token has expired".to_owned(), setup);
     }
     if let Err(refusal) = &survey.health {
@@ -145,7 +145,7 @@ pub(super) fn text(survey: &Survey, paint: Paint) -> String {
     if let Some((session, _)) = &survey.held {
         rows.push(("Session", foreign(session.id())));
         rows.extend(wallets(survey).map(|wallet| ("Wallet", wallet)));
-        let at = |time: Timestamp| instant(time, survey.daemon_now);
+        let at = |time: Timestamp| instant(time, survey.daemon_now());
         rows.push(("Issued", at(session.issued_at())));
         rows.push(("Expires", session.expires_at().map_or_else(|| "never".to_owned(), at)));
         rows.push(("Renews", survey.renew_at().map_or_else(|| "no".to_owned(), at)));

@@ -7,14 +7,12 @@ use std::mem;
 use std::time::Duration;
 
 use super::{Doubt, Phase, Renewal};
+use crate::session::choose::{self, Unfit};
 use crate::session::events::{Action, FileView};
 use crate::session::notice::{Decision, NotRenewable, Notice};
 use crate::session::status::Status;
 use crate::session::{Session, State, policy, schedule};
 use crate::time::Timestamp;
-
-/// What is wrong with a token of the right form in the file.
-pub(super) const EXPIRED: &str = "its token has expired";
 
 impl Renewal {
     pub(super) fn holds(&self, session: &Session) -> bool {
@@ -26,50 +24,57 @@ impl Renewal {
     }
 
     pub(super) fn is_good(&self, session: &Session) -> bool {
-        !self.is_refused(session) && !session.is_expired(self.at.daemon.earliest)
+        !self.is_refused(session) && self.unfit(session).is_none()
+    }
+
+    /// Why the token cannot be used now, whatever the daemon said of it.
+    pub(super) fn unfit(&self, session: &Session) -> Option<Unfit> {
+        choose::fitness(session, self.at.daemon).err()
     }
 
     pub(super) fn usable(&self) -> bool {
         self.held.as_ref().is_some_and(|held| self.is_good(&held.session))
     }
 
-    /// The token that the daemon is to be asked about now: the one it has just refused to a call; else a refused one
-    /// that would be served if it were accepted again. One past its end needs no question.
+    /// The token that the daemon is to be asked about now: the one it has just refused to a call; else one that would
+    /// be served but for an old refusal, or but for the daemon's `Date`.
     pub(super) fn in_doubt(&self) -> Option<(Session, Doubt)> {
         if self.turn.introspected {
             return None;
         }
-        let held = self.held.as_ref().map(|held| &held.session);
         if self.turn.rejected {
-            return held.map(|session| (session.clone(), Doubt::Call));
+            let held = self.held.as_ref()?;
+            return Some((held.session.clone(), Doubt::Call));
         }
-        let (again_at, session) = self.refused_first()?;
-        (self.at.now.mono >= again_at).then(|| (session.clone(), Doubt::Refusal))
+        let (again_at, session) = self.doubtful()?;
+        let doubt = if self.is_refused(session) { Doubt::Refusal } else { Doubt::Clock };
+        (self.at.now.mono >= again_at).then(|| (session.clone(), doubt))
     }
 
-    /// The refused token to be asked about first, and from when on. While nothing is usable, all that are known take
+    /// The doubtful token to be asked about first, and from when on. While nothing is usable, all that are known take
     /// turns, and a call may be waiting; while something is, only a token that somebody put back into the file counts.
-    fn refused_first(&self) -> Option<(Duration, &Session)> {
-        let usable = self.usable();
-        let held = self.held.as_ref().map(|held| &held.session);
-        let in_file = match &self.file {
-            FileView::Held(session) => Some(session),
-            FileView::Missing | FileView::Unusable(_) => None,
+    fn doubtful(&self) -> Option<(Duration, &Session)> {
+        let (mut known, mut wait) = (self.known(), policy::INTROSPECTION_WAIT);
+        if self.usable() {
+            let held = self.held.as_ref().map(|held| &held.session);
+            let replaces = |session: &&Session| held.is_none_or(|held| session.supersedes(held));
+            (known, wait) = ([known[0].filter(replaces), None, None], policy::RETRY_WAIT);
+        }
+        let again_at = |session: &Session| match self.refusals.asked_at(session.token()) {
+            Some(asked_at) if self.unfit(session).is_none() => Some(asked_at.saturating_add(wait)),
+            None if self.is_expired_by_one_clock(session) => Some(self.introspect_not_before),
+            _ => None,
         };
-        let replaces = |session: &&Session| held.is_none_or(|held| session.supersedes(held));
-        let (known, wait) = if usable {
-            ([in_file.filter(replaces), None, None], policy::RETRY_WAIT)
-        } else {
-            ([in_file, held, self.bootstrap.as_ref()], policy::INTROSPECTION_WAIT)
-        };
-        let again_at =
-            |session: &Session| Some(self.refusals.asked_at(session.token())?.saturating_add(wait));
-        known
-            .into_iter()
-            .flatten()
-            .filter(|session| !session.is_expired(self.at.daemon.earliest))
+        let doubtful = known.into_iter().flatten();
+        doubtful
             .filter_map(|session| Some((again_at(session)?, session)))
             .min_by_key(|(again_at, _)| *again_at)
+    }
+
+    /// Past its end by the daemon's `Date` and not by our clock, or by ours while the daemon's is not known.
+    fn is_expired_by_one_clock(&self, session: &Session) -> bool {
+        let is_doubtful = !self.at.daemon.is_known || !session.is_expired(self.at.now.wall);
+        self.unfit(session) == Some(Unfit::Expired) && is_doubtful
     }
 
     /// A later token of the session exists. Until it is found, a crashed process may have it.
@@ -106,10 +111,31 @@ impl Renewal {
             FileView::Missing => false,
         };
         let held = self.held.as_ref().is_some_and(|held| ends(&held.session));
-        !self.at.daemon.is_known
-            && !self.turn.asked_time
-            && self.at.now.mono >= self.ask_time_not_before
-            && (held || in_file || self.bootstrap.as_ref().is_some_and(ends))
+        let matters = held || in_file || self.bootstrap.as_ref().is_some_and(ends);
+        let now = self.at.now.mono;
+        let is_open = !self.at.daemon.is_known && now >= self.ask_time_not_before;
+        let is_measured_anew = now >= self.measure_not_before && self.depends_on_offset();
+        matters && !self.turn.asked_time && (is_open || is_measured_anew)
+    }
+
+    /// Whether the daemon's clock and ours lead to different verdicts on any known token: then the difference between
+    /// them is measured again and again.
+    fn depends_on_offset(&self) -> bool {
+        let (daemon, own) = (self.at.daemon, self.at.now.wall);
+        let is_due = |session: &Session, now| schedule::renew_at(session).is_some_and(|at| now >= at);
+        self.known().into_iter().flatten().any(|session| {
+            session.is_expired(daemon.earliest) != session.is_expired(own)
+                || is_due(session, daemon.latest) != is_due(session, own)
+        })
+    }
+
+    /// The tokens that are known: the file's, the one that is held, the environment's.
+    fn known(&self) -> [Option<&Session>; 3] {
+        let in_file = match &self.file {
+            FileView::Held(session) => Some(session),
+            FileView::Missing | FileView::Unusable(_) => None,
+        };
+        [in_file, self.held.as_ref().map(|held| &held.session), self.bootstrap.as_ref()]
     }
 
     /// What a look at the file has come to that found no token to change to.
@@ -117,12 +143,10 @@ impl Renewal {
         match &self.file {
             FileView::Missing => Notice::ReloadMissing,
             FileView::Unusable(why) => Notice::ReloadInvalid { why },
-            FileView::Held(session)
-                if !self.holds(session) && session.is_expired(self.at.daemon.earliest) =>
-            {
-                Notice::ReloadInvalid { why: EXPIRED }
-            }
-            FileView::Held(_) => Notice::ReloadUnchanged,
+            FileView::Held(session) => match self.unfit(session).filter(|_| !self.holds(session)) {
+                Some(unfit) => Notice::ReloadInvalid { why: unfit.reason() },
+                None => Notice::ReloadUnchanged,
+            },
         }
     }
 
@@ -132,7 +156,7 @@ impl Renewal {
             let is_unchanged = matches!(self.looked_in_vain(), Notice::ReloadUnchanged);
             return if is_unchanged { State::Expired } else { State::Error };
         }
-        if held.session.is_expired(self.at.daemon.earliest) {
+        if self.unfit(&held.session).is_some() {
             return State::Expired;
         }
         let renewing_fails = self.unanswered >= policy::ATTEMPTS_MAX || self.misconfigured;
@@ -180,7 +204,7 @@ impl Renewal {
             wait = wait.min(exp.after(self.at.daemon.earliest));
         }
         if self.introspection_wanted
-            && let Some((again_at, _)) = self.refused_first()
+            && let Some((again_at, _)) = self.doubtful()
         {
             wait = wait.min(again_at.saturating_sub(self.at.now.mono));
         }
@@ -195,7 +219,8 @@ impl Renewal {
         if self.at.daemon.is_known {
             return by_life;
         }
-        let doublings = 1_u32.checked_shl(self.unanswered).unwrap_or(u32::MAX);
+        let in_vain = self.unanswered.saturating_add(self.too_early);
+        let doublings = 1_u32.checked_shl(in_vain).unwrap_or(u32::MAX);
         by_life.max(policy::WAIT_MIN.saturating_mul(doublings)).min(wait)
     }
 

@@ -236,22 +236,27 @@ impl Renewal {
             .held
             .as_ref()
             .and_then(|held| schedule::renew_at(held.renewed()))
-            .map(|renew_at| renew_at.after(self.at.daemon.earliest))
-            .filter(|wait| !wait.is_zero());
-        computed.unwrap_or_else(|| self.shrunk(policy::RETRY_WAIT))
+            .map(|renew_at| renew_at.after(self.at.daemon.earliest).min(self.half_a_life()));
+        computed.unwrap_or_default().max(self.shrunk(policy::RETRY_WAIT))
     }
 
     /// The daemon's wish counts, but not beyond half of what is left: a limit that outlives the token is
     /// tried once more before its end.
     fn retry_wait(&self, retry_after: Option<Duration>) -> Duration {
         let own = self.shrunk(policy::RETRY_WAIT);
-        let left = self
-            .held
-            .as_ref()
-            .and_then(|held| schedule::life_left(&held.session, self.at.daemon.latest))
-            .unwrap_or(Duration::MAX);
-        let half = left.checked_div(2).unwrap_or_default();
-        retry_after.map_or(own, |wish| wish.min(half).max(own))
+        retry_after.map_or(own, |wish| wish.min(self.half_of_life_left()).max(own))
+    }
+
+    /// The daemon never says "too early" for longer than this.
+    fn half_a_life(&self) -> Duration {
+        let life_ms = self.held.as_ref().and_then(|held| schedule::life_ms(held.renewed())).unwrap_or(0);
+        Duration::from_millis(u64::try_from(life_ms.saturating_div(2)).unwrap_or(0))
+    }
+
+    fn half_of_life_left(&self) -> Duration {
+        let held = self.held.as_ref();
+        let left = held.and_then(|held| schedule::life_left(&held.session, self.at.daemon.latest));
+        left.unwrap_or(Duration::MAX).checked_div(2).unwrap_or_default()
     }
 
     fn stop_renewing(&mut self, why: NotRenewable) -> Duration {

@@ -1,11 +1,11 @@
 //! The processes of a world: what each is at, and the calls that are made of it.
 
 use waiaas_mcp::session::answers::ClassifiedAnswer;
+use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
 use waiaas_mcp::session::events::{Action, Event};
 use waiaas_mcp::session::renewal::Renewal;
-use waiaas_mcp::session::schedule::DaemonClock;
 use waiaas_mcp::session::status::Status;
-use waiaas_mcp::session::{Generation, Session};
+use waiaas_mcp::session::{Generation, Session, choose};
 
 use super::World;
 use super::disk::Storing;
@@ -83,8 +83,11 @@ impl World {
     /// The token a call of this process would use, as `SharedSession::current` has it.
     pub(super) fn usable(&self, index: usize) -> Option<(Session, Generation)> {
         let process = &self.processes[index];
-        let daemon = process.clock.time(self.now()).earliest;
-        process.served.clone().filter(|(session, _)| !process.status.refused && !session.is_expired(daemon))
+        let daemon = process.clock.time(self.now());
+        process
+            .served
+            .clone()
+            .filter(|(session, _)| !process.status.refused && choose::fitness(session, daemon).is_ok())
     }
 
     pub(super) fn is_killed(&self, index: usize) -> bool {
@@ -99,9 +102,11 @@ impl World {
         let before = self.disk.file_session().filter(|session| self.accepts(session)).cloned();
         let first = self.usable(index);
         if first.is_some() {
-            self.hear(index);
+            self.hear(index, Sample::Passing);
         }
-        if first.as_ref().is_some_and(|(session, _)| self.accepts(session)) {
+        // A route may answer 401 for reasons of its own.
+        let is_stray = self.rng.chance(self.troubles.stray_401s);
+        if !is_stray && first.as_ref().is_some_and(|(session, _)| self.accepts(session)) {
             return;
         }
         let process = &mut self.processes[index];

@@ -20,6 +20,10 @@ pub(crate) struct Troubles {
     pub(crate) lost_answers: u64,
     /// 429 and 5xx.
     pub(crate) refusals: u64,
+    /// Answers whose `Date` is wrong.
+    pub(crate) stray_dates: u64,
+    /// Calls that are answered 401 although nothing is wrong with their token.
+    pub(crate) stray_401s: u64,
     // Per world event:
     /// The daemon goes away for a while.
     pub(crate) outages: u64,
@@ -49,6 +53,8 @@ impl Troubles {
         lost_requests: 0,
         lost_answers: 0,
         refusals: 0,
+        stray_dates: 0,
+        stray_401s: 0,
         outages: 0,
         bad_disk: 0,
         clock_steps: 0,
@@ -69,6 +75,8 @@ impl Troubles {
             lost_requests: some(300),
             lost_answers: some(20),
             refusals: some(200),
+            stray_dates: some(200),
+            stray_401s: some(100),
             outages: some(60),
             bad_disk: some(60),
             clock_steps: some(60),
