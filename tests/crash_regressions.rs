@@ -39,20 +39,27 @@ fn turn(
     leftovers: &mut dyn Iterator<Item = Option<Session>>,
 ) -> Vec<Session> {
     let mut stored = Vec::new();
-    let mut event = first;
+    let (mut event, mut sent) = (first, None);
     for _ in 0..100 {
         event = match renewal.step(now, event) {
-            Action::Wait { .. } => return stored,
+            Action::Wait { .. } => match sent.take() {
+                None => return stored,
+                Some(attempt) => {
+                    let code = "SESSION_RENEWAL_MISMATCH".to_owned();
+                    let answer = ClassifiedAnswer { answer: RenewalAnswer::Superseded, code };
+                    Event::Woke(Wake::Answered(attempt, Box::new(answer)))
+                }
+            },
             Action::ReadFile => Event::FileRead(FileView::Held(held.clone())),
             Action::AskTime => Event::TimeAsked,
             Action::Introspect(_) => Event::Introspected(Introspection::Unknown),
             Action::TakeLock(LockPurpose::Sweep | LockPurpose::Write) => Event::Locked(LockOutcome::Held),
             Action::Sweep => Event::Swept(leftovers.next().flatten()),
             Action::Prepare => Event::Prepared(Ok(())),
-            Action::Renew(_) => Event::RenewalAnswered(ClassifiedAnswer {
-                answer: RenewalAnswer::Superseded,
-                code: "SESSION_RENEWAL_MISMATCH".to_owned(),
-            }),
+            Action::SendRenewal { attempt, .. } => {
+                sent = Some(attempt);
+                Event::RenewalSent
+            }
             Action::Store { session, .. } => {
                 stored.push(session);
                 Event::Stored(StoreOutcome::Done)

@@ -165,12 +165,23 @@ fn without_the_lock_in_time_there_is_no_renewal_and_another_look_at_the_file() {
     scene.live_until(182);
     assert_eq!(scene.turn, ["read", "lock", "read"]);
     assert_eq!(scene.wait, Duration::from_secs(5));
-    scene.live_until(298);
+    scene.live_until(269);
     assert!(scene.requests.is_empty());
-    let theirs = session(290, 590);
+    let theirs = session(260, 560);
     scene.file = FileView::Held(theirs.clone());
     scene.sleep();
     assert!(scene.serves(&theirs), "the lock's holder has renewed");
+}
+
+#[test]
+fn a_lock_that_was_never_released_let_the_token_die() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.lock = LockOutcome::TimedOut;
+    scene.live_until(276);
+    assert_eq!(scene.requests.len(), 1, "in the last tenth it is renewed without the lock");
+    assert!((270.0..=275.0).contains(&scene.requests[0]), "{:?}", scene.requests);
+    assert_eq!(scene.times_told(|notice| *notice == Notice::LockIgnored), 1);
+    assert!(scene.serves(&scene.stored[0]));
 }
 
 #[test]

@@ -18,15 +18,21 @@ use support::odometer::Odometer;
 const QUIET_MS: i64 = (2 * LIFE_S + 180) * 1000;
 
 /// How a history begins, how many choices are free, and how many of them may be faults.
-const BEGINNINGS: [(Option<i64>, usize, usize); 5] =
-    [(Some(200), 13, 3), (Some(0), 13, 2), (Some(285), 13, 2), (Some(300), 13, 2), (None, 9, 2)];
+const BEGINNINGS: [(Option<i64>, usize, usize); 6] = [
+    (Some(200), 13, 3),
+    (Some(140), 12, 3),
+    (Some(0), 13, 2),
+    (Some(285), 13, 2),
+    (Some(300), 13, 2),
+    (None, 9, 2),
+];
 
 /// What the renewal can be at, and everything that can happen then. Each answers one action, so no other event can
 /// meet it. After a refusal there is no "first token", because one was just refused, and no "later token", because
 /// nobody can have renewed what the daemon refuses; a person may have had a copy made.
-const LEGAL: [(&str, &[&str]); 15] = [
+const LEGAL: [(&str, &[&str]); 16] = [
     ("begin", &["started"]),
-    ("idle", &["elapsed", "wanted", "rejected", "rejected late", "shutdown"]),
+    ("idle", &["elapsed", "wanted", "rejected", "rejected late", "shutdown", "a late answer"]),
     (
         "looking",
         &[
@@ -59,8 +65,12 @@ const LEGAL: [(&str, &[&str]); 15] = [
     ),
     ("preparing", &["prepared", "not prepared"]),
     (
-        "renewing",
+        "waiting for an answer",
         &[
+            "elapsed",
+            "wanted",
+            "rejected",
+            "shutdown",
             "granted",
             "too early",
             "exhausted",
@@ -70,9 +80,9 @@ const LEGAL: [(&str, &[&str]); 15] = [
             "unavailable",
             "locked daemon",
             "misconfigured",
-            "not sent",
         ],
     ),
+    ("sending", &["sent", "not sent"]),
     (
         "looking after a refusal",
         &["the same token", "a copy", "an earlier token", "another session", "no file", "rubbish"],

@@ -9,7 +9,9 @@ use std::time::Duration;
 use waiaas_mcp::session::answers::{self, Introspection, RenewalAnswer};
 use waiaas_mcp::session::choose::{self, Unfit};
 use waiaas_mcp::session::clock_offset::{DaemonClock, DaemonTime, Sample};
-use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
+use waiaas_mcp::session::events::{
+    Action, AttemptId, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake,
+};
 use waiaas_mcp::session::renewal::Renewal;
 use waiaas_mcp::session::schedule;
 use waiaas_mcp::session::{Session, policy};
@@ -138,7 +140,7 @@ fn every_rest_is_between_a_second_and_a_minute_whatever_happens() {
         let mut now = any_now(&mut rng);
         let bootstrap = rng.chance(300).then(|| any_session(&mut rng));
         let mut renewal = Renewal::new(bootstrap, Moment { now, daemon: clock.time(now) });
-        let mut event = Event::Started;
+        let (mut event, mut sent) = (Event::Started, Vec::new());
         for _ in 0..100 {
             if rng.chance(100) {
                 now = any_now(&mut rng);
@@ -160,15 +162,30 @@ fn every_rest_is_between_a_second_and_a_minute_whatever_happens() {
                 now.mono = now.mono.saturating_add(*at_most);
                 now.wall = now.wall.plus(*at_most);
             }
-            event = answer(action, &mut rng);
+            event = answer(action, &mut rng, &mut sent);
         }
     }
 }
 
-fn answer(action: Action, rng: &mut Prng) -> Event {
+/// `sent`: the requests that are not answered yet.
+fn answer(action: Action, rng: &mut Prng, sent: &mut Vec<AttemptId>) -> Event {
     let held = FileView::Held(any_session(rng));
     match action {
-        Action::Wait { .. } => Event::Woke(*rng.pick(&[Wake::Elapsed, Wake::Wanted])),
+        Action::Wait { .. } => {
+            if let Some(attempt) = sent.pop().filter(|_| rng.chance(700)) {
+                let answers = [
+                    RenewalAnswer::Granted(any_session(rng)),
+                    RenewalAnswer::TooEarly,
+                    RenewalAnswer::Refused,
+                    RenewalAnswer::Superseded,
+                    RenewalAnswer::Unavailable { retry_after: Some(any_duration(rng)), counts: true },
+                ];
+                let answer = rng.pick(&answers).clone();
+                let answer = answers::ClassifiedAnswer { answer, code: String::new() };
+                return Event::Woke(Wake::Answered(attempt, Box::new(answer)));
+            }
+            Event::Woke(rng.pick(&[Wake::Elapsed, Wake::Wanted]).clone())
+        }
         Action::ReadFile => Event::FileRead(rng.pick(&[held, FileView::Missing]).clone()),
         Action::AskTime => Event::TimeAsked,
         Action::Introspect(_) => {
@@ -178,16 +195,9 @@ fn answer(action: Action, rng: &mut Prng) -> Event {
         Action::TakeLock(_) => Event::Locked(rng.pick(&[LockOutcome::Held, LockOutcome::TimedOut]).clone()),
         Action::Sweep => Event::Swept(rng.chance(100).then(|| any_session(rng))),
         Action::Prepare => Event::Prepared(Ok(())),
-        Action::Renew(_) => {
-            let answers = [
-                RenewalAnswer::Granted(any_session(rng)),
-                RenewalAnswer::TooEarly,
-                RenewalAnswer::Refused,
-                RenewalAnswer::Superseded,
-                RenewalAnswer::Unavailable { retry_after: Some(any_duration(rng)), counts: true },
-            ];
-            let answer = rng.pick(&answers).clone();
-            Event::RenewalAnswered(answers::ClassifiedAnswer { answer, code: String::new() })
+        Action::SendRenewal { attempt, .. } => {
+            sent.push(attempt);
+            Event::RenewalSent
         }
         Action::Store { .. } => {
             let theirs = StoreOutcome::SomebodyElse(any_session(rng));

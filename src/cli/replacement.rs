@@ -20,8 +20,9 @@ use crate::session::token_file::TokenFile;
 use crate::session::{Session, TokenPlace, policy};
 use crate::time::{Clock, Timestamp};
 
-/// Longest wait for another process's lock: it holds it for one renewal, which has its own deadline.
-const LOCK_WAIT_MAX: Duration = policy::RENEWAL_TIME_MAX.saturating_add(Duration::from_secs(5));
+/// Longest wait for another process's lock: it holds it for one renewal, which a healthy daemon
+/// answers within this time.
+const LOCK_WAIT_MAX: Duration = policy::SILENCE_MAX.saturating_add(Duration::from_secs(5));
 
 /// After this time of waiting somebody who watches is told why nothing happens.
 const LOCK_WAIT_QUIET: Duration = Duration::from_secs(2);

@@ -37,8 +37,6 @@ pub enum RenewalAnswer {
     },
     /// The daemon will not take this request until a person changes something.
     Misconfigured,
-    /// The program is ending; nothing was sent.
-    NotSent,
 }
 
 /// An answer with the code it was recognised by, for the log and the status.

@@ -44,8 +44,10 @@ pub enum Event {
     Swept(Option<Session>),
     /// To [`Action::Prepare`].
     Prepared(Result<(), FileFault>),
-    /// To [`Action::Renew`].
-    RenewalAnswered(ClassifiedAnswer),
+    /// To [`Action::SendRenewal`]: the request is under way; its answer comes as a [`Wake`].
+    RenewalSent,
+    /// To the same: the program ends, and nothing was sent.
+    RenewalNotSent,
     /// To [`Action::Store`].
     Stored(StoreOutcome),
     /// To [`Action::SwapToken`].
@@ -55,16 +57,29 @@ pub enum Event {
 }
 
 /// Why a wait ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Wake {
     /// Its time is over.
     Elapsed,
+    /// A renewal request was answered, or has come to its end without.
+    Answered(AttemptId, Box<ClassifiedAnswer>),
     /// The daemon refused the token of this generation to a call, which waits for a better one.
     Rejected(Generation),
     /// A call found no usable token, and waits for one.
     Wanted,
     /// The program ends.
     Shutdown,
+}
+
+/// Counts the renewal requests of this process, so that an answer finds the one it belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AttemptId(u64);
+
+impl AttemptId {
+    /// The one after this.
+    pub fn next(self) -> AttemptId {
+        AttemptId(self.0.wrapping_add(1))
+    }
 }
 
 /// What stands in the token file, or in its read-only fallback.
@@ -118,12 +133,14 @@ pub enum StoreOutcome {
 /// All that a renewal does to the world, one at a time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Publish the status, let waiting calls go on, and sleep until the time is over or somebody nudges.
+    /// Publish the status, and sleep until the time is over, somebody nudges, or a request is answered.
     Wait {
         /// At least [`super::policy::WAIT_MIN`], at most [`super::policy::WAIT_MAX`].
         at_most: Duration,
         /// What is to be published.
         status: Status,
+        /// Nothing is under way that waiting calls should wait for: let them go on.
+        is_settled: bool,
     },
     /// Read the token file.
     ReadFile,
@@ -137,8 +154,15 @@ pub enum Action {
     Sweep,
     /// Make the temporary file and reserve its space. Under the lock.
     Prepare,
-    /// Ask the daemon for a new token. Under the lock, where there are locks.
-    Renew(Session),
+    /// Begin to ask the daemon for a new token, and do not wait for the answer. Under the lock, where there are locks.
+    SendRenewal {
+        /// To be named with the answer.
+        attempt: AttemptId,
+        /// Whose token is carried.
+        session: Session,
+        /// When the request may be given up: not before the token's end, or it is one of several.
+        time_max: Duration,
+    },
     /// Write a token to the file, if the file still holds `instead_of`. Under the lock.
     Store {
         /// What is to be written.
@@ -155,7 +179,7 @@ pub enum Action {
         /// What is published with it: nobody may see a token served and read that there is none.
         status: Status,
     },
-    /// Release the lock.
+    /// The end of what was begun under the lock: remove the temporary file, and release the lock if it is held.
     ReleaseLock,
     /// End. Only ever the answer to [`Wake::Shutdown`].
     Stop,

@@ -22,6 +22,8 @@ pub enum Notice {
     NotScheduled { why: NotRenewable, expires_at: Option<Timestamp> },
     /// A renewal request goes out.
     Attempt { number: u32 },
+    /// It is not answered, and not given up either.
+    Waiting { waited: Duration, unanswered: usize },
     /// The daemon granted it.
     Succeeded { renewals: u64, expires_at: Option<Timestamp> },
     /// It did not.
@@ -60,6 +62,8 @@ pub enum Notice {
     SomebodyElse,
     /// Another process keeps the lock.
     LockTimedOut,
+    /// The same, and the token would end if it were waited for any longer.
+    LockIgnored,
     /// The file system has no locks.
     LockUnsupported,
     /// The machine was suspended or the clock was set.
@@ -98,6 +102,20 @@ pub struct Decision {
     pub time_known: bool,
 }
 
+impl Decision {
+    fn fields(&self) -> [(&'static str, &dyn Loggable); 6] {
+        let Decision { usable, renewable, due, backing_off, unsaved, time_known } = self;
+        [
+            ("usable", usable),
+            ("renewable", renewable),
+            ("due", due),
+            ("backing_off", backing_off),
+            ("unsaved", unsaved),
+            ("time_known", time_known),
+        ]
+    }
+}
+
 impl NotRenewable {
     fn reason(self) -> &'static str {
         match self {
@@ -117,18 +135,7 @@ impl Notice {
     pub fn describe<R>(&self, write: impl FnOnce(Level, &'static str, Fields<'_>) -> R) -> R {
         use Level::{Debug, Error, Info, Warn};
         match self {
-            Notice::Decision(Decision { usable, renewable, due, backing_off, unsaved, time_known }) => write(
-                Debug,
-                "renewal.decision",
-                &[
-                    ("usable", usable),
-                    ("renewable", renewable),
-                    ("due", due),
-                    ("backing_off", backing_off),
-                    ("unsaved", unsaved),
-                    ("time_known", time_known),
-                ],
-            ),
+            Notice::Decision(decision) => write(Debug, "renewal.decision", &decision.fields()),
             Notice::Loaded { from, expires_at } => {
                 write(Info, "session.loaded", &[("from", from), ("expires_at", expires_at)])
             }
@@ -146,6 +153,9 @@ impl Notice {
                 }
             }
             Notice::Attempt { number } => write(Info, "renewal.attempt", &[("number", number)]),
+            Notice::Waiting { waited, unanswered } => {
+                write(Warn, "renewal.waiting", &[("waited", waited), ("unanswered", unanswered)])
+            }
             Notice::Succeeded { renewals, expires_at } => {
                 write(Info, "renewal.succeeded", &[("renewals", renewals), ("expires_at", expires_at)])
             }
@@ -195,6 +205,10 @@ impl Notice {
             }
             Notice::SomebodyElse => write(Info, "token_file.somebody_else", &[]),
             Notice::LockTimedOut => write(Info, "lock.timed_out", &[]),
+            Notice::LockIgnored => {
+                let advice = "another process does not let go of the lock; see `waiaas-mcp doctor`";
+                write(Warn, "lock.ignored", &[("advice", &advice)])
+            }
             Notice::LockUnsupported => write(Warn, "lock.unsupported", &[]),
             Notice::ClocksDisagree { before, after } => {
                 let by_wall = after.wall.millis_since(before.wall);

@@ -16,6 +16,9 @@ pub const EXPIRED_AGE_MAX_MS: i64 = 10 * 365 * DAY_MS;
 /// The daemon's longest session is a year; a day is for clocks that differ. In milliseconds.
 pub const LIFE_MAX_MS: i64 = 366 * DAY_MS;
 
+/// The same as a time to wait.
+pub const LIFE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// A token is renewed when this part of its life is left, in percent. The daemon refuses while more than 50 %
 /// is left; 40 % leaves the most time for retries.
 pub const LIFE_LEFT_AT_RENEWAL_PERCENT: i64 = 40;
@@ -47,9 +50,29 @@ pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How often the lock is tried during that wait.
 pub const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// Own deadline of the renewal request. Generous, because an answer that is not waited for is a token lost:
-/// the daemon commits a renewal before it answers.
-pub const RENEWAL_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long nothing is heard of a renewal request until another one is sent beside it. It is not given up: the daemon
+/// commits a renewal before it answers, so an answer that is not waited for is a token lost.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// The same near the token's end, at least: a healthy daemon answers within milliseconds, a loaded one within a second.
+pub const SILENCE_MIN: Duration = Duration::from_secs(2);
+
+/// With little life left that silence shrinks to this part of it: part of three, so that two more can follow.
+pub const LIFE_LEFT_SILENCE_DIVISOR: u32 = 3;
+
+/// Renewal requests of one token that are unanswered at a time. The daemon grants one of them; more would only be more of
+/// the same.
+pub const IN_FLIGHT_MAX: usize = 4;
+
+/// When a request that was sent beside another is given up. The first is not, because a daemon that goes on carries it out
+/// first; but connections whose other end is gone without a word must not fill all places for the months of a long token.
+pub const BESIDE_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// How often people are told that an answer is still being waited for.
+pub const WAITING_TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// Deadline of a renewal that cannot have a thread of its own, and so holds the worker up.
+pub const RENEWAL_INLINE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Deadline of the request that asks for the daemon's time.
 pub const ASK_TIME_MAX: Duration = Duration::from_secs(5);
@@ -134,4 +157,6 @@ const _: () = assert!(LIFE_LEFT_AT_RENEWAL_PERCENT < 50, "the daemon refuses in 
 const _: () = assert!(NEW_TOKEN_BYTES_MAX < TOKEN_FILE_BYTES_MAX);
 const _: () = assert!(LOCK_POLL.as_millis() < LOCK_WAIT_MAX.as_millis());
 const _: () = assert!(LOCK_WAIT_MAX.as_millis() < RELOAD_WAIT_MAX.as_millis());
-const _: () = assert!(RELOAD_WAIT_MAX.as_millis() < RENEWAL_TIME_MAX.as_millis());
+const _: () = assert!(RELOAD_WAIT_MAX.as_millis() < SILENCE_MAX.as_millis());
+const _: () = assert!(WAIT_MIN.as_millis() < SILENCE_MIN.as_millis());
+const _: () = assert!(SILENCE_MIN.as_millis() < SILENCE_MAX.as_millis());

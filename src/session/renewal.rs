@@ -25,9 +25,8 @@
 use std::mem;
 use std::time::Duration;
 
-use super::answers::Introspection;
 use super::choose::Unfit;
-use super::events::{Action, Event, FileView, LockPurpose, Moment, Wake};
+use super::events::{Action, AttemptId, Event, FileView, LockPurpose, Moment, Wake};
 use super::fault::FileFault;
 use super::notice::{NotRenewable, Notice};
 use super::refusals::Refusals;
@@ -35,8 +34,13 @@ use super::status::Source;
 use super::{Generation, Session, clock_offset, policy, schedule};
 use crate::time::Now;
 
+mod doubt;
+mod in_flight;
 mod outlook;
 mod transaction;
+
+use doubt::Doubt;
+use in_flight::InFlight;
 
 /// The state of one session's keeping.
 pub struct Renewal {
@@ -67,6 +71,15 @@ pub struct Renewal {
     swept: bool,
     phase: Phase,
     turn: Turn,
+    /// The lock is held, or something that goes with it: until it is released.
+    in_transaction: bool,
+    in_flight: Option<InFlight>,
+    /// The last request of this process.
+    attempts: AttemptId,
+    /// A token that was granted to a request which nobody waited for any more.
+    late: Option<Session>,
+    /// The program ends, as soon as nothing is in flight.
+    stopping: bool,
     last_wake: Option<Now>,
     told: Told,
     notices: Vec<Notice>,
@@ -95,24 +108,11 @@ enum Phase {
     Sweeping,
     LookingLocked { leftover: Option<Session> },
     Preparing,
-    Renewing,
+    Sending { attempt: AttemptId },
     LookingAfterRefusal { refused: Session },
     Storing { session: Session, clamped: bool },
     Swapping,
     Unlocking,
-}
-
-/// Why the daemon is asked about a token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Doubt {
-    /// It refused the token to a call.
-    Call,
-    /// It refused to renew the token.
-    Renewal,
-    /// It refused the token some time ago.
-    Refusal,
-    /// The token is past its end by the daemon's `Date`, and by our own clock it is not.
-    Clock,
 }
 
 /// What belongs to one wake-up only.
@@ -125,7 +125,6 @@ struct Turn {
     superseded: bool,
     asked_time: bool,
     tried_lock: bool,
-    locked: bool,
     /// The daemon granted a renewal, which is told once it is in the file and in memory.
     granted: bool,
     stores: u32,
@@ -191,6 +190,11 @@ impl Renewal {
             swept: false,
             phase: Phase::Idle,
             turn: Turn::default(),
+            in_transaction: false,
+            in_flight: None,
+            attempts: AttemptId::default(),
+            late: None,
+            stopping: false,
             last_wake: None,
             told: Told::default(),
             notices: Vec::new(),
@@ -207,7 +211,14 @@ impl Renewal {
     pub fn step(&mut self, at: Moment, event: Event) -> Action {
         self.at = at;
         match (mem::replace(&mut self.phase, Phase::Idle), event) {
-            (_, Event::Woke(Wake::Shutdown)) => Action::Stop,
+            (Phase::Idle, Event::Woke(Wake::Shutdown)) => {
+                self.stopping = true;
+                self.rest()
+            }
+            (Phase::Idle, Event::Woke(Wake::Answered(attempt, answer))) => {
+                self.note_wake();
+                self.answer_came(attempt, *answer)
+            }
             (Phase::Idle, Event::Started | Event::Woke(Wake::Elapsed)) => self.wake(false),
             (Phase::Idle, Event::Woke(Wake::Wanted)) => {
                 // Our clock may be all that makes a token look expired: ask again, however lately we asked.
@@ -243,7 +254,8 @@ impl Renewal {
                 self.looked_locked(leftover)
             }
             (Phase::Preparing, Event::Prepared(result)) => self.prepared(result),
-            (Phase::Renewing, Event::RenewalAnswered(answer)) => self.answered(answer),
+            (Phase::Sending { attempt }, Event::RenewalSent) => self.sent(attempt),
+            (Phase::Sending { .. }, Event::RenewalNotSent) => self.not_sent(),
             (Phase::LookingAfterRefusal { refused }, Event::FileRead(view)) => {
                 self.note_file(view);
                 match self.candidate() {
@@ -261,7 +273,7 @@ impl Renewal {
             }
             (Phase::Swapping, Event::TokenSwapped) => self.swapped(),
             (Phase::Unlocking, Event::Unlocked) => {
-                self.turn.locked = false;
+                self.in_transaction = false;
                 self.rest()
             }
             (phase, event) => {
@@ -276,15 +288,21 @@ impl Renewal {
         action
     }
 
-    fn wake(&mut self, rejected: bool) -> Action {
+    /// Looks whether our clocks have jumped since the last wake.
+    fn note_wake(&mut self) {
         if let Some(before) =
             self.last_wake.filter(|before| clock_offset::clocks_disagree(*before, self.at.now))
         {
             self.notices.push(Notice::ClocksDisagree { before, after: self.at.now });
             self.renew_not_before = Duration::ZERO;
             self.ask_time_not_before = Duration::ZERO;
+            self.forget_silence();
         }
         self.last_wake = Some(self.at.now);
+    }
+
+    fn wake(&mut self, rejected: bool) -> Action {
+        self.note_wake();
         let news = rejected && self.held.as_ref().is_some_and(|held| !self.is_refused(&held.session));
         self.turn = Turn { rejected: news, ..Turn::default() };
         if news {
@@ -298,6 +316,9 @@ impl Renewal {
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
         }
+        if self.in_flight.is_some() {
+            return self.wait_for_answers();
+        }
         // Before any question about a token: in the daemon's time there may be nothing to ask.
         if self.wants_time() {
             self.turn.asked_time = true;
@@ -309,7 +330,7 @@ impl Renewal {
         let decision = self.decision();
         self.notices.push(Notice::Decision(decision));
         let storage_allowed = self.at.now.mono >= self.storage_not_before && !self.turn.tried_lock;
-        let write = (decision.due && !decision.backing_off) || decision.unsaved;
+        let write = (decision.due && !decision.backing_off) || decision.unsaved || self.late.is_some();
         if storage_allowed && (write || !self.swept || self.is_superseded()) {
             self.turn.tried_lock = true;
             let purpose = if write { LockPurpose::Write } else { LockPurpose::Sweep };
@@ -318,59 +339,12 @@ impl Renewal {
         self.rest()
     }
 
-    /// One refusal is a sample: the daemon is asked about the token by itself before it counts.
-    fn introspect(&mut self, session: Session, doubt: Doubt) -> Action {
-        self.turn.introspected = true;
-        self.introspection_wanted = false;
-        self.introspect_not_before = self.in_mono(policy::INTROSPECTION_WAIT);
-        self.go(Phase::Introspecting { session: session.clone(), doubt }, Action::Introspect(session))
-    }
-
-    fn introspected(&mut self, session: &Session, doubt: Doubt, answer: Introspection) -> Action {
-        let now = self.at.now.mono;
-        match answer {
-            Introspection::Active if self.is_refused(session) => {
-                self.refusals.clear();
-                self.told.scheduled = None;
-                self.told.expired = None;
-            }
-            Introspection::Active => self.notices.push(Notice::Accepted),
-            Introspection::Inactive => self.refusals.add(session.token(), now),
-            Introspection::Unknown => self.refusals.asked(session.token(), now),
-        }
-        match doubt {
-            Doubt::Refusal | Doubt::Clock => self.looked(),
-            Doubt::Call => {
-                self.turn.rejected = false;
-                self.tell_confirmed(answer);
-                self.looked()
-            }
-            Doubt::Renewal => {
-                self.tell_confirmed(answer);
-                if answer != Introspection::Inactive {
-                    self.unanswered = self.unanswered.saturating_add(1);
-                    self.renew_not_before = self.in_mono(self.shrunk(policy::RETRY_WAIT));
-                }
-                match self.candidate() {
-                    Some((session, source)) => self.adopt(session, source),
-                    None => self.unlock(),
-                }
-            }
-        }
-    }
-
-    fn tell_confirmed(&mut self, answer: Introspection) {
-        if answer == Introspection::Inactive && self.candidate().is_none() {
-            self.notices.push(self.looked_in_vain());
-        }
-    }
-
     fn swapped(&mut self) -> Action {
         if mem::take(&mut self.turn.granted) {
             let expires_at = self.held.as_ref().and_then(|held| held.session.expires_at());
             self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at });
         }
-        if self.turn.locked { self.unlock() } else { self.looked() }
+        if self.in_transaction { self.unlock() } else { self.looked() }
     }
 
     fn note_file(&mut self, view: FileView) {
@@ -435,6 +409,8 @@ impl Renewal {
     /// Serves this token from now on; all counters begin anew.
     fn hold(&mut self, held: Held) -> Action {
         self.generation = self.generation.next();
+        self.in_flight = None;
+        self.late.take_if(|late| !late.is_later_than(&held.session));
         self.unanswered = 0;
         self.too_early = 0;
         self.misconfigured = false;

@@ -220,8 +220,9 @@ impl SharedSession {
         self.answered.notify_all();
     }
 
-    /// The worker's: publishes the status, and answers the calls that it had heard of.
-    pub(super) fn rest(&self, status: Status) {
+    /// The worker's: publishes the status, and answers the calls that it had heard of, unless something is under way
+    /// that they should wait for.
+    pub(super) fn rest(&self, status: Status, is_settled: bool) {
         let mut current = self.current.write();
         let changed = current.status != status;
         current.status = status;
@@ -230,7 +231,9 @@ impl SharedSession {
             self.announce(Change { session_changed: false, is_first: false });
         }
         let mut questions = self.questions.lock();
-        questions.answered = questions.heard;
+        if is_settled {
+            questions.answered = questions.heard;
+        }
         questions.has_settled = true;
         self.answered.notify_all();
     }
@@ -276,14 +279,14 @@ mod tests {
             let _ = woken.send(());
         });
         for renewals in 1..=3 {
-            shared.rest(status(renewals));
+            shared.rest(status(renewals), true);
             assert_eq!((changes.try_iter().count(), times_woken.try_iter().count()), (1, 1));
-            shared.rest(status(renewals));
+            shared.rest(status(renewals), true);
             assert_eq!(changes.try_iter().count(), 0, "nothing has changed");
         }
         drop(changes);
-        shared.rest(status(4));
-        shared.rest(status(5));
+        shared.rest(status(4), true);
+        shared.rest(status(5), true);
         assert_eq!(times_woken.try_iter().count(), 1, "once, to find out that it has gone");
     }
 
@@ -300,7 +303,7 @@ mod tests {
             told
         };
         assert_eq!(swap("s"), [(true, true)]);
-        shared.rest(Status::UNKNOWN);
+        shared.rest(Status::UNKNOWN, true);
         assert_eq!(swap("s"), [(false, false)]);
         assert_eq!(swap("t"), [(true, false)]);
     }
@@ -310,7 +313,7 @@ mod tests {
         let clock = SystemClock::start();
         let (shared, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
         assert_eq!(shared.status(), None);
-        shared.rest(Status { renewals: 7, ..Status::UNKNOWN });
+        shared.rest(Status { renewals: 7, ..Status::UNKNOWN }, true);
         let before = clock.now().mono;
         assert_eq!(shared.settled_status().renewals, 7);
         assert!(clock.now().mono - before < policy::SETTLE_WAIT_MAX);
@@ -325,7 +328,7 @@ mod tests {
             nudges.recv_timeout(policy::RELOAD_WAIT_MAX).expect("a nudge");
             assert_eq!(shared.wake(), Wake::Wanted);
             assert_eq!(shared.wake(), Wake::Elapsed);
-            shared.rest(Status::UNKNOWN);
+            shared.rest(Status::UNKNOWN, true);
             assert!(asking.join().expect("it was answered").session.is_none());
         });
     }

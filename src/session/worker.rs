@@ -5,22 +5,25 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, select, unbounded};
 
-use super::answers::{self, ClassifiedAnswer, Introspection, RenewalAnswer};
-use super::events::{Action, Event, LockOutcome, LockPurpose, Moment, Wake, World};
+use super::answers::{self, Introspection};
+use super::events::{Action, AttemptId, Event, LockOutcome, LockPurpose, Moment, Wake, World};
 use super::lock::{TokenLock, TryLock};
 use super::notice::Notice;
 use super::renewal::Renewal;
 use super::shared::{Nudge, SharedSession};
 use super::token_file::TokenFile;
 use super::{Session, TokenPlace, events, policy};
-use crate::http::{Credential, Method, Request, Transport, percent_encoded};
+use crate::http::{
+    Credential, HttpFault, HttpFaultKind, Method, Request, Response, Transport, percent_encoded,
+};
 use crate::log::{self, Area, Level};
 
 /// Stack of the worker's thread, in bytes: it holds a token file and a few answers.
@@ -64,6 +67,7 @@ impl Worker {
                 let bootstrap = place.bootstrap.clone();
                 let lock = TokenLock::of(&place.write);
                 let file = TokenFile::new(place);
+                let (report, reports) = unbounded();
                 let mut world = DaemonWorld {
                     transport,
                     shared,
@@ -73,6 +77,9 @@ impl Worker {
                     file,
                     lock,
                     mode_checked: false,
+                    stop_told: false,
+                    report,
+                    reports,
                 };
                 let now = world.now();
                 let bootstrap = bootstrap.and_then(|token| parse_bootstrap(token.expose(), now));
@@ -116,6 +123,46 @@ struct DaemonWorld {
     file: TokenFile,
     lock: TokenLock,
     mode_checked: bool,
+    stop_told: bool,
+    /// Where the threads of renewal requests say what came of them.
+    report: Sender<Reported>,
+    reports: Receiver<Reported>,
+}
+
+/// One renewal request.
+#[derive(Clone)]
+struct RenewalRequest {
+    transport: Arc<dyn Transport>,
+    attempt: AttemptId,
+    session: Session,
+    report: Sender<Reported>,
+}
+
+/// What came of it.
+struct Reported {
+    attempt: AttemptId,
+    session: Session,
+    result: Result<Response, HttpFault>,
+}
+
+impl RenewalRequest {
+    /// Sends it, and reports whatever comes of it, exactly once.
+    fn send(self, time_max: Duration) {
+        let request = Request {
+            method: Method::Put,
+            target: format!("/v1/sessions/{}/renew", percent_encoded(self.session.id())),
+            body: None,
+            repeatable: false,
+        };
+        let credential = Credential::Session(self.session.token());
+        let send = || self.transport.send(&request, credential, time_max);
+        let result = panic::catch_unwind(AssertUnwindSafe(send)).unwrap_or_else(|_| {
+            let detail = "an internal error of waiaas-mcp, see its log".to_owned();
+            Err(HttpFault { kind: HttpFaultKind::Broken, sent: true, detail })
+        });
+        // The worker may have ended.
+        let _ = self.report.send(Reported { attempt: self.attempt, session: self.session, result });
+    }
 }
 
 impl World for DaemonWorld {
@@ -126,9 +173,8 @@ impl World for DaemonWorld {
 
     fn perform(&mut self, action: Action) -> Event {
         match action {
-            Action::Wait { at_most, status } => {
-                self.end_transaction();
-                self.shared.rest(status);
+            Action::Wait { at_most, status, is_settled } => {
+                self.shared.rest(status, is_settled);
                 Event::Woke(self.wait(at_most))
             }
             Action::ReadFile => {
@@ -143,7 +189,9 @@ impl World for DaemonWorld {
             Action::TakeLock(purpose) => Event::Locked(self.take_lock(purpose)),
             Action::Sweep => Event::Swept(self.file.sweep(self.shared.clock().now().wall)),
             Action::Prepare => Event::Prepared(self.file.prepare()),
-            Action::Renew(session) => Event::RenewalAnswered(self.renew(&session)),
+            Action::SendRenewal { attempt, session, time_max } => {
+                self.send_renewal(attempt, session, time_max)
+            }
             Action::Store { session, instead_of } => {
                 let now = self.now().daemon.earliest;
                 let stopped = &self.stopped;
@@ -171,22 +219,29 @@ impl World for DaemonWorld {
 }
 
 impl DaemonWorld {
-    fn wait(&self, at_most: Duration) -> Wake {
-        let (nudges, stopped) = (&self.nudges, &self.stopped);
-        select! {
-            recv(nudges) -> _ => {}
-            recv(stopped) -> _ => {}
-            default(at_most) => {}
+    fn wait(&mut self, at_most: Duration) -> Wake {
+        let stopped = if self.stop_told { &never() } else { &self.stopped };
+        let (nudges, reports) = (&self.nudges, &self.reports);
+        let reported = reports.try_recv().ok().or_else(|| {
+            select! {
+                recv(reports) -> reported => reported.ok(),
+                recv(nudges) -> _ => None,
+                recv(stopped) -> _ => None,
+                default(at_most) => None,
+            }
+        });
+        if let Some(reported) = reported {
+            return self.classified(reported);
         }
-        if self.flags.stopping.load(Ordering::SeqCst) {
+        if !self.stop_told && self.flags.stopping.load(Ordering::SeqCst) {
+            self.stop_told = true;
             return Wake::Shutdown;
         }
         // Asked after any of the three, because a call may have spoken in the very moment the time was over.
         self.shared.wake()
     }
 
-    /// Leaves nothing behind: neither a temporary file nor the lock, and nothing for the program's end to wait
-    /// for. Without a lock there was nothing to release, so resting ends a transaction too.
+    /// Leaves nothing behind: neither a temporary file nor the lock, and nothing for the program's end to wait for.
     fn end_transaction(&mut self) {
         self.file.discard();
         self.lock.release();
@@ -242,23 +297,35 @@ impl DaemonWorld {
         }
     }
 
-    fn renew(&self, session: &Session) -> ClassifiedAnswer {
+    /// On a thread of its own, because it is never hung up on, and calls and the file go on meanwhile.
+    fn send_renewal(&mut self, attempt: AttemptId, session: Session, time_max: Duration) -> Event {
         self.flags.renewing.store(true, Ordering::SeqCst);
         if self.flags.stopping.load(Ordering::SeqCst) {
-            return ClassifiedAnswer { answer: RenewalAnswer::NotSent, code: "stopping".to_owned() };
+            return Event::RenewalNotSent;
         }
-        let request = Request {
-            method: Method::Put,
-            target: format!("/v1/sessions/{}/renew", percent_encoded(session.id())),
-            body: None,
-            repeatable: false,
+        let request = RenewalRequest {
+            transport: Arc::clone(&self.transport),
+            attempt,
+            session,
+            report: self.report.clone(),
         };
-        let credential = Credential::Session(session.token());
-        let result = self.transport.send(&request, credential, policy::RENEWAL_TIME_MAX);
+        let on_thread = request.clone();
+        let builder = thread::Builder::new().name("renewal".to_owned()).stack_size(STACK_BYTES);
+        if let Err(error) = builder.spawn(move || on_thread.send(time_max)) {
+            let error = error.to_string();
+            log::event(Area::Session, Level::Warn, "thread.refused", &[("error", &log::Foreign(&error))]);
+            request.send(policy::RENEWAL_INLINE_TIME_MAX);
+        }
+        Event::RenewalSent
+    }
+
+    fn classified(&self, reported: Reported) -> Wake {
+        let Reported { attempt, session, result } = reported;
         if let Some(date) = result.as_ref().ok().and_then(|response| response.date) {
             self.shared.heard_date(date);
         }
-        answers::classify(result.as_ref(), session, self.now().daemon)
+        let answer = answers::classify(result.as_ref(), &session, self.now().daemon);
+        Wake::Answered(attempt, Box::new(answer))
     }
 
     fn warn_about_mode_once(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Scene;
-use super::daemon::Daemon;
+use super::daemon::{Claims, Daemon, until};
 use super::player::Player;
 
 pub(crate) const SCENES: &[Scene] = &[
@@ -14,6 +14,8 @@ pub(crate) const SCENES: &[Scene] = &[
     ("one wrong Date ended the session: two hours ahead", wrong_date_ahead),
     ("one wrong Date kept the renewal from being sent: an hour behind", wrong_date_behind),
     ("a Date that is always wrong ended the session", date_is_always_wrong),
+    ("a frozen daemon cost the session: 8 s across a renewal", frozen_daemon),
+    ("a renewal that was never answered outlived its token", never_answered),
     ("a daemon that refused a token for a while was never asked again", refused_for_a_while),
 ];
 
@@ -76,6 +78,41 @@ fn date_is_always_wrong() {
         player.pause(Duration::from_millis(300));
     }
     assert_eq!(player.times_told("session.expired"), 0);
+}
+
+/// Stopped as a process is: it accepts connections and bytes, and carries them out when it goes on.
+fn frozen_daemon() {
+    let daemon = Daemon::with_aged_token(40, 22);
+    let mut player = Player::settled(&daemon);
+    let old = Claims::of(&daemon.token());
+    daemon.signal("-STOP");
+    player.wait_for("renewal.attempt", 1);
+    // The token has 16 s to live, so after 5 s another request is sent beside the first.
+    player.wait_for("renewal.attempt", 2);
+    daemon.signal("-CONT");
+    player.wait_for("renewal.succeeded", 1);
+    player.balance().assert_balance("after the thaw");
+    until("the new token is in the file", || Claims::of(&daemon.token()) > old);
+    let ledger = daemon.ledger();
+    assert_eq!(ledger.renewals_granted(), 1, "{}", ledger.renewals_refused());
+    assert_eq!(player.times_told("renewal.not_scheduled"), 0, "{}", player.log());
+    // It goes on: the token can be renewed.
+    let session = daemon.ledger().sessions().last().expect("a session").clone();
+    assert_eq!(Some(Claims::of(&daemon.token()).expires_at), session["expiresAt"].as_i64());
+}
+
+fn never_answered() {
+    let daemon = Daemon::with_aged_token(30, 21);
+    daemon.inject(json!({ "kind": "hang", "method": "PUT", "path": "/v1/sessions/", "times": 1 }));
+    let mut player = Player::of(&daemon);
+    let begun = player.now();
+    player.call_until(
+        "renewed",
+        |outcome| outcome.assert_balance("all the time"),
+        |player| player.times_told("renewal.succeeded") > 0,
+    );
+    assert!(player.now() - begun < Duration::from_secs(8), "{:?}", player.now() - begun);
+    player.balance().assert_balance("after the renewal");
 }
 
 fn refused_for_a_while() {

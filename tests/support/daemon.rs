@@ -148,6 +148,12 @@ impl Daemon {
         self.process.id()
     }
 
+    /// Sends it a signal, such as `-STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.process_id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
     /// Everything it has written to stderr.
     pub(crate) fn stderr(&self) -> String {
         let mut file = &self.stderr;

@@ -3,15 +3,17 @@
 //! The daemon is the model's. Faults change the world for good (a file that is deleted stays so), and the
 //! world keeps a coverage of what was stepped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
-use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
+use waiaas_mcp::session::events::{
+    Action, AttemptId, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake,
+};
 use waiaas_mcp::session::renewal::Renewal;
 use waiaas_mcp::session::status::Status;
-use waiaas_mcp::session::{Generation, Session, policy};
+use waiaas_mcp::session::{Generation, Session, policy, schedule};
 use waiaas_mcp::time::{Now, Timestamp};
 
 use super::model::GENESIS_MS;
@@ -44,6 +46,8 @@ pub(crate) struct Forks<'a> {
     known: Option<Session>,
     /// The file was touched by somebody else since the last grant.
     foreign: bool,
+    /// Requests that the daemon has received and not answered.
+    received: VecDeque<(AttemptId, Session)>,
     /// Tokens that were refused to a call.
     rejected: BTreeSet<String>,
     last_request_ms: Option<i64>,
@@ -52,6 +56,10 @@ pub(crate) struct Forks<'a> {
     phase: &'static str,
     /// The daemon said that it never renews this session.
     gave_up: bool,
+    /// What happens now is that a renewal is refused.
+    was_refused: bool,
+    /// The program was told to end.
+    is_ending: bool,
     /// The program has ended.
     pub(crate) ended: bool,
     pub(crate) steps: u64,
@@ -87,11 +95,14 @@ impl<'a> Forks<'a> {
             granted: None,
             known: None,
             foreign: false,
+            received: VecDeque::new(),
             rejected: BTreeSet::new(),
             last_request_ms: None,
             may_renew: false,
             phase: "begin",
             gave_up: false,
+            was_refused: false,
+            is_ending: false,
             ended: false,
             steps: 0,
         }
@@ -157,6 +168,7 @@ impl<'a> Forks<'a> {
             *self.coverage.entry((self.phase, kind)).or_insert(0) += 1;
             let state = self.status.state.name();
             *self.coverage.entry((state, kind)).or_insert(0) += 1;
+            self.was_refused = kind == "refused";
             let action = self.renewal.step(Moment { now, daemon: self.clock.time(now) }, event);
             self.renewal.take_notices();
             self.phase = self.phase_of(&action);
@@ -164,11 +176,11 @@ impl<'a> Forks<'a> {
                 self.ended = true;
                 return;
             }
-            if let Action::Wait { at_most, status } = &action {
+            if let Action::Wait { at_most, status, .. } = &action {
                 assert!(*at_most >= policy::WAIT_MIN && *at_most <= policy::WAIT_MAX, "{at_most:?}");
                 self.status = status.clone();
                 self.judge_rest();
-                if self.odometer.is_quiet() && until_ms.is_none() {
+                if self.odometer.is_quiet() && until_ms.is_none() && self.received.is_empty() {
                     until_ms = Some(self.now_ms + quiet_ms);
                 }
                 if until_ms.is_some_and(|until_ms| self.now_ms >= until_ms) {
@@ -201,10 +213,11 @@ impl<'a> Forks<'a> {
     fn perform(&mut self, action: Action) -> Event {
         self.now_ms += 1;
         match action {
-            Action::Wait { at_most, .. } => {
-                self.may_renew = false;
-                Event::Woke(self.wait(at_most))
-            }
+            Action::Wait { at_most, .. } => Event::Woke(if self.received.is_empty() {
+                self.wait(at_most)
+            } else {
+                self.wait_for_answer(at_most)
+            }),
             Action::ReadFile => Event::FileRead(self.read_file()),
             Action::AskTime => {
                 if self.odometer.choose(2) == 0 {
@@ -224,10 +237,14 @@ impl<'a> Forks<'a> {
                 let is_full = self.odometer.choose(2) == 1;
                 Event::Prepared(if is_full { Err(fault("reserve space")) } else { Ok(()) })
             }
-            Action::Renew(session) => {
-                self.judge_request();
-                let answer = self.answer(&session);
-                Event::RenewalAnswered(ClassifiedAnswer { answer, code: "MODEL".to_owned() })
+            Action::SendRenewal { attempt, session, .. } => {
+                self.judge_request(&session);
+                if self.odometer.choose(2) == 1 {
+                    // The program ends, and says so at the next rest.
+                    return Event::RenewalNotSent;
+                }
+                self.received.push_back((attempt, session));
+                Event::RenewalSent
             }
             Action::Store { session, instead_of } => Event::Stored(self.store(session, instead_of)),
             Action::SwapToken { session, generation, status } => {
@@ -248,8 +265,13 @@ impl<'a> Forks<'a> {
     }
 
     fn introspect(&mut self, session: &Session) -> Introspection {
-        match (self.odometer.choose(2), self.accepts(session)) {
+        match (self.odometer.choose(3), self.accepts(session)) {
             (1, _) => Introspection::Unknown,
+            // It confirms what was a mistake, and knows better later.
+            (2, _) => {
+                self.rejected.insert(session.token().expose().to_owned());
+                Introspection::Inactive
+            }
             (_, true) => {
                 let now = self.now();
                 self.clock.accepted(session, now);
@@ -262,6 +284,29 @@ impl<'a> Forks<'a> {
     fn hear(&mut self, sample: Sample) {
         let (now, date) = (self.now(), self.daemon.date(self.now_ms));
         self.clock.hear(date.unwrap(), now, sample);
+    }
+
+    /// The daemon answers, or lets wait; it may be told to end meanwhile, or a call be refused.
+    fn wait_for_answer(&mut self, at_most: Duration) -> Wake {
+        let current = self.served.as_ref().map(|(_, generation)| *generation).unwrap_or_default();
+        match self.odometer.choose(5) {
+            1 => {
+                self.now_ms += i64::try_from(at_most.as_millis()).unwrap();
+                Wake::Elapsed
+            }
+            2 => Wake::Rejected(current),
+            3 => Wake::Wanted,
+            4 if !self.is_ending => {
+                self.is_ending = true;
+                Wake::Shutdown
+            }
+            _ => {
+                let (attempt, session) = self.received.pop_front().unwrap();
+                let answer = self.answer(&session);
+                let answer = ClassifiedAnswer { answer, code: "MODEL".to_owned() };
+                Wake::Answered(attempt, Box::new(answer))
+            }
+        }
     }
 
     fn wait(&mut self, at_most: Duration) -> Wake {
@@ -364,8 +409,10 @@ impl<'a> Forks<'a> {
         }
     }
 
-    fn judge_request(&mut self) {
-        assert!(self.may_renew, "a renewal without the lock");
+    fn judge_request(&mut self, session: &Session) {
+        let is_last_tenth = schedule::is_last_tenth(session, self.clock.time(self.now()).latest);
+        let is_beside = !self.received.is_empty();
+        assert!(self.may_renew || is_last_tenth || is_beside, "a renewal without the lock");
         let now_ms = self.now_ms - self.suspended_ms;
         let is_storm = self.last_request_ms.is_some_and(|last| now_ms - last < 1_000);
         assert!(!is_storm, "two requests within a second");
@@ -377,7 +424,7 @@ impl<'a> Forks<'a> {
             retry_after: retry_after_s.map(Duration::from_secs),
             counts,
         };
-        let choice = self.odometer.choose(13);
+        let choice = self.odometer.choose(12);
         self.now_ms += if choice == 1 { 30_000 } else { 5 };
         match choice {
             1 => return unavailable(None, true),
@@ -394,12 +441,11 @@ impl<'a> Forks<'a> {
                 self.gave_up = true;
                 return RenewalAnswer::NotRequired;
             }
-            8 => return RenewalAnswer::NotSent,
-            9 => {
+            8 => {
                 let _ = self.renew_elsewhere(session);
             }
-            10 => self.daemon.rows.get_mut(session.id()).unwrap().revoked = true,
-            12 => {
+            9 => self.daemon.rows.get_mut(session.id()).unwrap().revoked = true,
+            10 => {
                 // Both secrets it may be signed with are gone.
                 self.daemon.rotate_secret(self.now_ms);
                 self.daemon.rotate_secret(self.now_ms);
@@ -412,7 +458,8 @@ impl<'a> Forks<'a> {
         if let RenewalAnswer::Granted(new) = &answer {
             self.granted = Some(new.clone());
             self.known = Some(new.clone());
-            self.foreign = false;
+            // Late, for a session that somebody has replaced meanwhile: theirs stays.
+            self.foreign = self.file_session().is_some_and(|theirs| theirs.id() != new.id());
         }
         answer
     }

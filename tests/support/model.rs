@@ -22,11 +22,13 @@ pub(crate) mod daemon;
 pub(crate) mod disk;
 pub(crate) mod oracles;
 pub(crate) mod processes;
+mod transit;
 pub(crate) mod troubles;
 
-use daemon::{Daemon, unavailable};
+use daemon::Daemon;
 use disk::{Disk, Storing, fault};
 use processes::{Pending, Process};
+use transit::Transit;
 use troubles::Ambush;
 pub(crate) use troubles::Troubles;
 
@@ -51,6 +53,10 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     lock: Option<usize>,
     pub(crate) processes: Vec<Process>,
+    /// Renewal requests on their way to the daemon, and answers on their way back.
+    transits: Vec<Transit>,
+    /// The daemon is stopped until then: it receives, and carries out later.
+    frozen_until_ms: i64,
     pub(crate) violations: Vec<String>,
     outage_until_ms: i64,
     bad_disk_until_ms: i64,
@@ -83,6 +89,8 @@ impl World {
             disk: Disk::new(),
             lock: None,
             processes: Vec::new(),
+            transits: Vec::new(),
+            frozen_until_ms: 0,
             violations: Vec::new(),
             outage_until_ms: 0,
             bad_disk_until_ms: 0,
@@ -108,6 +116,10 @@ impl World {
         }
     }
 
+    fn daemon_answers(&self) -> bool {
+        self.daemon.is_up && self.now_ms >= self.frozen_until_ms
+    }
+
     fn moment(&self, clock: &DaemonClock) -> Moment {
         let now = self.now();
         Moment { now, daemon: clock.time(now) }
@@ -120,6 +132,9 @@ impl World {
     /// Lets the process that is ready first go on.
     #[allow(clippy::print_stdout, reason = "the trace that a failing seed is read by")]
     pub(crate) fn advance(&mut self) {
+        if let Some(transit) = self.next_transit() {
+            return self.carry_on(transit);
+        }
         let index = (0..self.processes.len()).min_by_key(|index| self.processes[*index].ready_ms).unwrap();
         self.now_ms = self.now_ms.max(self.processes[index].ready_ms);
         self.steps += 1;
@@ -145,29 +160,28 @@ impl World {
 
     /// Time when something happens next.
     pub(crate) fn next_ms(&self) -> i64 {
-        self.processes.iter().map(|process| process.ready_ms).min().unwrap()
+        let transits = self.transits.iter().map(|transit| transit.due_ms);
+        self.processes.iter().map(|process| process.ready_ms).chain(transits).min().unwrap()
     }
 
     fn begin(&mut self, index: usize, action: Action) {
         let mut delay_ms = self.rng.between(0, 1);
         match &action {
-            Action::Wait { at_most, status } => {
+            Action::Wait { at_most, status, is_settled } => {
                 assert!(*at_most >= policy::WAIT_MIN && *at_most <= policy::WAIT_MAX, "{at_most:?}");
                 delay_ms = i64::try_from(at_most.as_millis()).unwrap();
-                self.rested(index, status.clone());
-                if self.processes[index].asked {
+                self.rested(index, status.clone(), *is_settled);
+                let process = &self.processes[index];
+                if (process.asked && !process.heard) || !process.answers.is_empty() {
                     delay_ms = 0;
                 }
             }
             Action::TakeLock(_) => {
                 self.processes[index].lock_deadline_ms = self.now_ms + LOCK_WAIT_MS;
             }
-            Action::Renew(_) => {
-                self.judge_request(index);
-                delay_ms = self.rng.between(1, 200);
-                if !self.daemon.is_up {
-                    delay_ms = if self.rng.chance(500) { 1 } else { 30_000 };
-                }
+            Action::SendRenewal { session, .. } => {
+                self.judge_request(index, session);
+                delay_ms = 0;
             }
             Action::Store { session, instead_of } => {
                 self.judge_store(session, instead_of.as_ref());
@@ -178,12 +192,11 @@ impl World {
         self.processes[index].ready_ms = self.now_ms + delay_ms;
     }
 
-    fn rested(&mut self, index: usize, status: Status) {
+    fn rested(&mut self, index: usize, status: Status, is_settled: bool) {
         let process = &mut self.processes[index];
         process.status = status;
-        process.asked &= !std::mem::take(&mut process.heard);
-        if let Some(temporary) = process.temporary.take() {
-            self.disk.remove(temporary);
+        if is_settled {
+            process.asked &= !std::mem::take(&mut process.heard);
         }
         self.judge_rest(index);
     }
@@ -193,7 +206,6 @@ impl World {
         let pending = std::mem::replace(&mut self.processes[index].pending, Pending::Killed);
         let action = match pending {
             Pending::Do(action) => action,
-            Pending::Answer(answer) => return Some(self.receive(index, answer)),
             Pending::Store(storing) => return self.go_on_storing(index, storing),
             Pending::Killed => return None,
         };
@@ -203,7 +215,7 @@ impl World {
             Action::AskTime => {
                 for _ in 0..policy::ASK_TIME_SAMPLES_MAX {
                     let is_known = self.moment(&self.processes[index].clock.clone()).daemon.is_known;
-                    if self.daemon.is_up && !is_known {
+                    if self.daemon_answers() && !is_known {
                         self.hear(index, Sample::Asked);
                     }
                 }
@@ -217,9 +229,9 @@ impl World {
                 self.processes[index].temporary = prepared.as_ref().ok().copied();
                 Event::Prepared(prepared.map(|_| ()))
             }
-            Action::Renew(session) => {
-                self.answer(index, &session);
-                return None;
+            Action::SendRenewal { attempt, session, time_max } => {
+                self.send(index, attempt, session, time_max);
+                Event::RenewalSent
             }
             Action::Store { session, instead_of } => {
                 let instead_of = instead_of.map(|token| token.expose().to_owned());
@@ -237,6 +249,9 @@ impl World {
                 Event::TokenSwapped
             }
             Action::ReleaseLock => {
+                if let Some(temporary) = self.processes[index].temporary.take() {
+                    self.disk.remove(temporary);
+                }
                 if self.lock == Some(index) {
                     self.lock = None;
                 }
@@ -248,6 +263,10 @@ impl World {
     }
 
     fn wake(&mut self, index: usize) -> Wake {
+        if let Some((attempt, answer)) = self.processes[index].answers.pop_front() {
+            self.receive(index, &answer);
+            return Wake::Answered(attempt, Box::new(answer));
+        }
         let process = &mut self.processes[index];
         process.heard = process.asked;
         process.woke_ms = self.now_ms;
@@ -300,7 +319,9 @@ impl World {
     }
 
     fn introspect(&mut self, index: usize, session: &Session) -> Introspection {
-        if !self.daemon.is_up || self.daemon.is_locked(self.now_ms) || self.rng.chance(self.troubles.refusals)
+        if !self.daemon_answers()
+            || self.daemon.is_locked(self.now_ms)
+            || self.rng.chance(self.troubles.refusals)
         {
             return Introspection::Unknown;
         }
@@ -330,34 +351,17 @@ impl World {
         None
     }
 
-    /// The request arrives, or does not; its answer is under way, or lost.
-    fn answer(&mut self, index: usize, session: &Session) {
-        let answer = if !self.daemon.is_up || self.rng.chance(self.troubles.lost_requests) {
-            unavailable(None)
-        } else if self.rng.chance(self.troubles.refusals) {
-            unavailable(Some(53))
-        } else {
-            let answer = self.daemon.renew(self.now_ms, session);
-            let is_granted = matches!(answer, RenewalAnswer::Granted(_));
-            if is_granted && self.rng.chance(self.troubles.lost_answers) { unavailable(None) } else { answer }
-        };
-        let under_way_ms = self.rng.between(0, 50);
-        let process = &mut self.processes[index];
-        process.pending = Pending::Answer(ClassifiedAnswer { answer, code: "model".to_owned() });
-        process.ready_ms = self.now_ms + under_way_ms;
-    }
-
-    fn receive(&mut self, index: usize, answer: ClassifiedAnswer) -> Event {
+    /// What a process does with an answer when it takes it.
+    fn receive(&mut self, index: usize, answer: &ClassifiedAnswer) {
         if !matches!(answer.answer, RenewalAnswer::Unavailable { .. }) {
             self.hear(index, Sample::Passing);
         }
         if let RenewalAnswer::Granted(session) = &answer.answer {
             let process = &mut self.processes[index];
             process.granted = Some(session.clone());
-            process.granted_turn_ms = process.woke_ms;
+            process.granted_turn_ms = process.sent_turn_ms;
             process.tried_to_store = false;
             process.known.push(session.clone());
         }
-        Event::RenewalAnswered(answer)
     }
 }

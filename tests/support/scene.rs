@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
-use waiaas_mcp::session::events::{Action, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake};
+use waiaas_mcp::session::events::{
+    Action, AttemptId, Event, FileView, LockOutcome, Moment, StoreOutcome, Wake,
+};
 use waiaas_mcp::session::fault::{FileFault, FileFaultKind};
 use waiaas_mcp::session::notice::Notice;
 use waiaas_mcp::session::renewal::Renewal;
@@ -55,6 +57,12 @@ pub(crate) struct Scene {
     /// Given one after the other; then `usual` for ever; `None` there: a new token of the same life.
     pub(crate) answers: VecDeque<RenewalAnswer>,
     pub(crate) usual: Option<RenewalAnswer>,
+    /// The daemon is frozen: what it receives is answered once this is over.
+    pub(crate) frozen: bool,
+    /// Renewal requests that it has received and not answered.
+    pub(crate) received: VecDeque<(AttemptId, Session)>,
+    /// Answers under way.
+    coming: VecDeque<(AttemptId, RenewalAnswer)>,
     /// Given one after the other; then `Done`.
     pub(crate) stores: VecDeque<StoreOutcome>,
     /// What the daemon says of a token that it is asked about.
@@ -75,6 +83,11 @@ pub(crate) struct Scene {
     pub(crate) introspected: Vec<(f64, Session)>,
     pub(crate) stored: Vec<Session>,
     pub(crate) told: Vec<Notice>,
+}
+
+fn answered(attempt: AttemptId, answer: RenewalAnswer) -> Event {
+    let answer = ClassifiedAnswer { answer, code: "CODE".to_owned() };
+    Event::Woke(Wake::Answered(attempt, Box::new(answer)))
 }
 
 impl Scene {
@@ -103,6 +116,9 @@ impl Scene {
             prepare: Ok(()),
             answers: VecDeque::new(),
             usual: None,
+            frozen: false,
+            received: VecDeque::new(),
+            coming: VecDeque::new(),
             stores: VecDeque::new(),
             introspection: Introspection::Inactive,
             meanwhile: None,
@@ -181,9 +197,12 @@ impl Scene {
             let action = self.renewal.step(Moment { now, daemon: self.clock.time(now) }, event);
             self.told.extend(self.renewal.take_notices());
             match action {
-                Action::Wait { at_most, status } => {
+                Action::Wait { at_most, status, .. } => {
                     (self.wait, self.status) = (at_most, status);
-                    return;
+                    match self.coming.pop_front() {
+                        Some((attempt, answer)) => event = answered(attempt, answer),
+                        None => return,
+                    }
                 }
                 Action::Stop => {
                     self.turn.push("stop");
@@ -228,10 +247,13 @@ impl Scene {
                 self.turn.push("prepare");
                 Event::Prepared(self.prepare.clone())
             }
-            Action::Renew(session) => {
+            Action::SendRenewal { attempt, session, .. } => {
                 self.turn.push("renew");
-                let answer = self.answer(&session);
-                Event::RenewalAnswered(ClassifiedAnswer { answer, code: "CODE".to_owned() })
+                self.requests.push(self.now_s());
+                self.carried.push(session.clone());
+                self.received.push_back((attempt, session));
+                self.work();
+                Event::RenewalSent
             }
             Action::Store { session, instead_of } => {
                 self.turn.push("store");
@@ -278,9 +300,32 @@ impl Scene {
         self.clock.hear(date, now, sample);
     }
 
+    /// The daemon answers what it has received, in that order, unless it is frozen.
+    fn work(&mut self) {
+        while !self.frozen
+            && let Some((attempt, session)) = self.received.pop_front()
+        {
+            let answer = self.answer(&session);
+            self.coming.push_back((attempt, answer));
+        }
+    }
+
+    /// The daemon goes on, and its answers arrive one after the other.
+    pub(crate) fn thaw(&mut self) {
+        self.frozen = false;
+        self.work();
+        while let Some((attempt, answer)) = self.coming.pop_front() {
+            self.go_on(answered(attempt, answer));
+        }
+    }
+
+    /// The request that was sent first of those unanswered is answered so.
+    pub(crate) fn answer_oldest(&mut self, answer: RenewalAnswer) {
+        let (attempt, _) = self.received.pop_front().expect("an unanswered request");
+        self.go_on(answered(attempt, answer));
+    }
+
     fn answer(&mut self, session: &Session) -> RenewalAnswer {
-        self.requests.push(self.now_s());
-        self.carried.push(session.clone());
         if let Some(theirs) = self.meanwhile.take() {
             self.file = FileView::Held(theirs);
         }

@@ -6,7 +6,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{Doubt, Phase, Renewal};
+use super::{Phase, Renewal};
 use crate::session::choose::{self, Unfit};
 use crate::session::events::{Action, FileView};
 use crate::session::notice::{Decision, NotRenewable, Notice};
@@ -36,47 +36,6 @@ impl Renewal {
         self.held.as_ref().is_some_and(|held| self.is_good(&held.session))
     }
 
-    /// The token that the daemon is to be asked about now: the one it has just refused to a call; else one that would
-    /// be served but for an old refusal, or but for the daemon's `Date`.
-    pub(super) fn in_doubt(&self) -> Option<(Session, Doubt)> {
-        if self.turn.introspected {
-            return None;
-        }
-        if self.turn.rejected {
-            let held = self.held.as_ref()?;
-            return Some((held.session.clone(), Doubt::Call));
-        }
-        let (again_at, session) = self.doubtful()?;
-        let doubt = if self.is_refused(session) { Doubt::Refusal } else { Doubt::Clock };
-        (self.at.now.mono >= again_at).then(|| (session.clone(), doubt))
-    }
-
-    /// The doubtful token to be asked about first, and from when on. While nothing is usable, all that are known take
-    /// turns, and a call may be waiting; while something is, only a token that somebody put back into the file counts.
-    fn doubtful(&self) -> Option<(Duration, &Session)> {
-        let (mut known, mut wait) = (self.known(), policy::INTROSPECTION_WAIT);
-        if self.usable() {
-            let held = self.held.as_ref().map(|held| &held.session);
-            let replaces = |session: &&Session| held.is_none_or(|held| session.supersedes(held));
-            (known, wait) = ([known[0].filter(replaces), None, None], policy::RETRY_WAIT);
-        }
-        let again_at = |session: &Session| match self.refusals.asked_at(session.token()) {
-            Some(asked_at) if self.unfit(session).is_none() => Some(asked_at.saturating_add(wait)),
-            None if self.is_expired_by_one_clock(session) => Some(self.introspect_not_before),
-            _ => None,
-        };
-        let doubtful = known.into_iter().flatten();
-        doubtful
-            .filter_map(|session| Some((again_at(session)?, session)))
-            .min_by_key(|(again_at, _)| *again_at)
-    }
-
-    /// Past its end by the daemon's `Date` and not by our clock, or by ours while the daemon's is not known.
-    fn is_expired_by_one_clock(&self, session: &Session) -> bool {
-        let is_doubtful = !self.at.daemon.is_known || !session.is_expired(self.at.now.wall);
-        self.unfit(session) == Some(Unfit::Expired) && is_doubtful
-    }
-
     /// A later token of the session exists. Until it is found, a crashed process may have it.
     pub(super) fn is_superseded(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.not_renewable == Some(NotRenewable::Superseded))
@@ -99,43 +58,6 @@ impl Renewal {
             unsaved: self.usable() && self.held.as_ref().is_some_and(|held| held.unsaved),
             time_known: self.at.daemon.is_known,
         }
-    }
-
-    /// The daemon's clock matters as soon as any token has an end, and where a file cannot be read as a token,
-    /// because its end may only seem absurd.
-    pub(super) fn wants_time(&self) -> bool {
-        let ends = |session: &Session| session.expires_at().is_some();
-        let in_file = match &self.file {
-            FileView::Held(session) => ends(session),
-            FileView::Unusable(_) => true,
-            FileView::Missing => false,
-        };
-        let held = self.held.as_ref().is_some_and(|held| ends(&held.session));
-        let matters = held || in_file || self.bootstrap.as_ref().is_some_and(ends);
-        let now = self.at.now.mono;
-        let is_open = !self.at.daemon.is_known && now >= self.ask_time_not_before;
-        let is_measured_anew = now >= self.measure_not_before && self.depends_on_offset();
-        matters && !self.turn.asked_time && (is_open || is_measured_anew)
-    }
-
-    /// Whether the daemon's clock and ours lead to different verdicts on any known token: then the difference between
-    /// them is measured again and again.
-    fn depends_on_offset(&self) -> bool {
-        let (daemon, own) = (self.at.daemon, self.at.now.wall);
-        let is_due = |session: &Session, now| schedule::renew_at(session).is_some_and(|at| now >= at);
-        self.known().into_iter().flatten().any(|session| {
-            session.is_expired(daemon.earliest) != session.is_expired(own)
-                || is_due(session, daemon.latest) != is_due(session, own)
-        })
-    }
-
-    /// The tokens that are known: the file's, the one that is held, the environment's.
-    fn known(&self) -> [Option<&Session>; 3] {
-        let in_file = match &self.file {
-            FileView::Held(session) => Some(session),
-            FileView::Missing | FileView::Unusable(_) => None,
-        };
-        [in_file, self.held.as_ref().map(|held| &held.session), self.bootstrap.as_ref()]
     }
 
     /// What a look at the file has come to that found no token to change to.
@@ -178,7 +100,11 @@ impl Renewal {
 
     pub(super) fn rest(&mut self) -> Action {
         self.tell_state();
-        let wait = Action::Wait { at_most: self.wait(), status: self.status() };
+        let is_settled = self.in_flight.is_none();
+        if self.stopping && is_settled {
+            return Action::Stop;
+        }
+        let wait = Action::Wait { at_most: self.wait(), status: self.status(), is_settled };
         self.go(Phase::Idle, wait)
     }
 
@@ -194,7 +120,8 @@ impl Renewal {
 
     /// Until the next thing that can be foreseen, in chunks. Sooner things come as a nudge.
     fn wait(&self) -> Duration {
-        let mut wait = self.until_attempt().map_or(policy::WAIT_MAX, |until| until.min(policy::WAIT_MAX));
+        let until = self.until_silence().or_else(|| self.until_attempt());
+        let mut wait = until.unwrap_or(policy::WAIT_MAX).min(policy::WAIT_MAX);
         if self.decision().unsaved {
             wait = wait.min(self.storage_not_before.saturating_sub(self.at.now.mono));
         }

@@ -27,31 +27,53 @@ impl Renewal {
                 }
             }
             LockOutcome::TimedOut => {
-                // Its holder may just have renewed: look, and never renew without the lock.
-                self.notices.push(Notice::LockTimedOut);
-                self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
-                return self.go(Phase::Looking, Action::ReadFile);
+                if !self.must_renew_without_lock() {
+                    // Its holder may just have renewed: look, and wait for the lock.
+                    self.notices.push(Notice::LockTimedOut);
+                    self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
+                    return self.go(Phase::Looking, Action::ReadFile);
+                }
+                self.notices.push(Notice::LockIgnored);
             }
             LockOutcome::NoDirectory => {
                 self.swept = true;
-                return self.rest();
+                return self.hold_late().unwrap_or_else(|| self.rest());
             }
             LockOutcome::Failed(fault) => {
                 self.swept = true;
+                if let Some(swap) = self.hold_late() {
+                    return swap;
+                }
                 let decision = self.decision();
                 let matters = decision.due || decision.unsaved;
                 return if matters { self.not_writable(fault) } else { self.rest() };
             }
         }
-        self.turn.locked = true;
+        self.in_transaction = true;
         self.go(Phase::Sweeping, Action::Sweep)
+    }
+
+    /// A lock that nobody lets go of must not cost the token: two requests of which one is refused are better than none.
+    fn must_renew_without_lock(&self) -> bool {
+        let is_last_tenth = |held: &Held| schedule::is_last_tenth(held.renewed(), self.at.daemon.latest);
+        self.late.is_some() || (self.decision().due && self.held.as_ref().is_some_and(is_last_tenth))
+    }
+
+    /// A late token that cannot be written: it is served from memory, and written as soon as it can be.
+    fn hold_late(&mut self) -> Option<Action> {
+        let session = self.late.take()?;
+        let (source, unsaved) = (Source::Renewal, true);
+        Some(self.hold(Held { session, original: None, source, not_renewable: None, unsaved }))
     }
 
     pub(super) fn looked_locked(&mut self, leftover: Option<Session>) -> Action {
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
         }
-        if let Some(leftover) = leftover.filter(|leftover| self.is_good(leftover))
+        let late = self.late.take();
+        let found = [leftover, late].into_iter().flatten().filter(|found| self.is_good(found));
+        let latest = found.reduce(|one, other| if other.is_later_than(&one) { other } else { one });
+        if let Some(leftover) = latest
             && self.held.as_ref().is_some_and(|held| leftover.is_later_than(&held.session))
         {
             return self.store(leftover, false);
@@ -102,20 +124,11 @@ impl Renewal {
         }
     }
 
-    fn renew(&mut self) -> Action {
-        let Some(held) = &self.held else { return self.unlock() };
-        let session = held.renewed().clone();
-        self.floor_until = self.in_mono(policy::WAIT_MIN);
-        self.notices.push(Notice::Attempt { number: self.unanswered.saturating_add(1) });
-        self.go(Phase::Renewing, Action::Renew(session))
-    }
-
     pub(super) fn answered(&mut self, ClassifiedAnswer { answer, code }: ClassifiedAnswer) -> Action {
         let carried = self.held.as_ref().map(|held| held.renewed().clone());
         self.floor_until = self.in_mono(policy::WAIT_MIN);
         let wait = match answer {
             RenewalAnswer::Granted(session) => return self.granted(session),
-            RenewalAnswer::NotSent => return self.unlock(),
             RenewalAnswer::TooEarly => self.too_early_wait(),
             // Whatever the daemon says of the original, the token that is served may be better than it.
             RenewalAnswer::Superseded | RenewalAnswer::Refused if self.drop_original() => policy::WAIT_MIN,
@@ -123,10 +136,7 @@ impl Renewal {
             RenewalAnswer::Superseded => self.stop_renewing(NotRenewable::Superseded),
             RenewalAnswer::NotRequired => self.stop_renewing(NotRenewable::NotRequired),
             RenewalAnswer::Refused => policy::WAIT_MIN,
-            RenewalAnswer::Unavailable { retry_after, counts } => {
-                self.unanswered = self.unanswered.saturating_add(u32::from(counts));
-                self.retry_wait(retry_after)
-            }
+            RenewalAnswer::Unavailable { retry_after, counts } => self.unavailable(retry_after, counts),
             RenewalAnswer::Misconfigured => {
                 if !mem::replace(&mut self.misconfigured, true) {
                     self.notices.push(Notice::Misconfigured { code: code.clone() });
@@ -137,8 +147,7 @@ impl Renewal {
         self.renew_not_before = self.in_mono(wait);
         let is_renewable = self.held.as_ref().is_some_and(|held| held.not_renewable.is_none());
         let goes_on = is_renewable && self.usable() && answer != RenewalAnswer::Refused;
-        self.notices.push(Notice::Failed { code: code.clone(), next: goes_on.then_some(wait) });
-        self.last_error = Some(code);
+        self.tell_failed(code, goes_on.then_some(wait));
         match (answer, carried) {
             (RenewalAnswer::Refused, Some(refused)) => {
                 self.notices.push(Notice::ReloadAttempt);
@@ -221,10 +230,21 @@ impl Renewal {
     }
 
     pub(super) fn unlock(&mut self) -> Action {
-        if self.turn.locked { self.go(Phase::Unlocking, Action::ReleaseLock) } else { self.rest() }
+        if self.in_transaction { self.go(Phase::Unlocking, Action::ReleaseLock) } else { self.rest() }
     }
 
     // What follows from an answer.
+
+    /// How long to wait after an attempt that came to nothing.
+    pub(super) fn unavailable(&mut self, retry_after: Option<Duration>, counts: bool) -> Duration {
+        self.unanswered = self.unanswered.saturating_add(u32::from(counts));
+        self.retry_wait(retry_after)
+    }
+
+    pub(super) fn tell_failed(&mut self, code: String, next: Option<Duration>) {
+        self.notices.push(Notice::Failed { code: code.clone(), next });
+        self.last_error = Some(code);
+    }
 
     /// Once more after a little; refused again, then wait for the time computed from the daemon's own clock.
     fn too_early_wait(&mut self) -> Duration {

@@ -9,16 +9,17 @@ impl Forks<'_> {
     /// What the renewal is at, once it has asked for this.
     pub(super) fn phase_of(&self, action: &Action) -> &'static str {
         match action {
+            Action::Wait { is_settled: false, .. } => "waiting for an answer",
             Action::Wait { .. } => "idle",
             Action::ReadFile if self.phase == "sweeping" => "looking under the lock",
-            Action::ReadFile if self.phase == "renewing" => "looking after a refusal",
+            Action::ReadFile if self.was_refused => "looking after a refusal",
             Action::ReadFile => "looking",
             Action::AskTime => "asking the time",
             Action::Introspect(_) => "introspecting",
             Action::TakeLock(_) => "locking",
             Action::Sweep => "sweeping",
             Action::Prepare => "preparing",
-            Action::Renew(_) => "renewing",
+            Action::SendRenewal { .. } => "sending",
             Action::Store { .. } => "storing",
             Action::SwapToken { .. } => "swapping",
             Action::ReleaseLock => "unlocking",
@@ -61,7 +62,10 @@ impl Forks<'_> {
             Event::Swept(Some(_)) => "leftover swept",
             Event::Prepared(Ok(())) => "prepared",
             Event::Prepared(Err(_)) => "not prepared",
-            Event::RenewalAnswered(classified) => match &classified.answer {
+            Event::RenewalSent => "sent",
+            Event::RenewalNotSent => "not sent",
+            Event::Woke(Wake::Answered(..)) if self.phase == "idle" => "a late answer",
+            Event::Woke(Wake::Answered(_, classified)) => match &classified.answer {
                 RenewalAnswer::Granted(_) => "granted",
                 RenewalAnswer::TooEarly => "too early",
                 RenewalAnswer::Exhausted => "exhausted",
@@ -71,7 +75,6 @@ impl Forks<'_> {
                 RenewalAnswer::Unavailable { counts: true, .. } => "unavailable",
                 RenewalAnswer::Unavailable { counts: false, .. } => "locked daemon",
                 RenewalAnswer::Misconfigured => "misconfigured",
-                RenewalAnswer::NotSent => "not sent",
             },
             Event::Stored(StoreOutcome::Done) => "stored",
             Event::Stored(StoreOutcome::DoneInPlace) => "stored in place",

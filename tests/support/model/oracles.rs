@@ -2,7 +2,7 @@
 
 use waiaas_mcp::secret::Token;
 use waiaas_mcp::session::Session;
-use waiaas_mcp::session::policy;
+use waiaas_mcp::session::{policy, schedule};
 
 use super::World;
 
@@ -29,8 +29,12 @@ impl World {
     }
 
     /// A request goes out: not within a second of the last, not too many, not without the lock.
-    pub(super) fn judge_request(&mut self, index: usize) {
+    pub(super) fn judge_request(&mut self, index: usize, session: &Session) {
         let (now_ms, without_lock) = (self.now_ms, self.without_lock);
+        let latest = self.moment(&self.processes[index].clock.clone()).daemon.latest;
+        let is_beside = self.is_in_transit(index, session);
+        // A lock that nobody lets go of must not cost the token.
+        let is_last_tenth = schedule::is_last_tenth(session, latest);
         let process = &mut self.processes[index];
         let is_storm = process.last_request_ms.is_some_and(|last| now_ms - last < 1_000);
         process.last_request_ms = Some(now_ms);
@@ -43,7 +47,7 @@ impl World {
         if i64::from(requests) > REQUESTS_EXTRA_MAX + minutes {
             self.violation(format!("{requests} requests for one token in {minutes} min"));
         }
-        if self.lock != Some(index) && !without_lock && !locked_out {
+        if self.lock != Some(index) && !without_lock && !locked_out && !is_last_tenth && !is_beside {
             self.violation("a renewal without the lock");
         }
     }
@@ -97,7 +101,7 @@ impl World {
         if self.awake_ms() - asked_at > i64::try_from(policy::RELOAD_WAIT_MAX.as_millis()).unwrap() {
             return; // The call gave up waiting for a daemon that hangs; its answer says so.
         }
-        if !self.daemon.is_up || self.daemon.is_locked(self.now_ms) {
+        if !self.daemon_answers() || self.daemon.is_locked(self.now_ms) {
             return; // It went away during the call, which has nobody to ask.
         }
         let succeeded = self.serves(index);

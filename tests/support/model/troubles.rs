@@ -18,6 +18,8 @@ pub(crate) struct Troubles {
     pub(crate) lost_requests: u64,
     /// Renewal answers that are lost after the commit.
     pub(crate) lost_answers: u64,
+    /// Renewal requests that are carried out and never answered, over a connection that stays open.
+    pub(crate) silences: u64,
     /// 429 and 5xx.
     pub(crate) refusals: u64,
     /// Answers whose `Date` is wrong.
@@ -27,6 +29,8 @@ pub(crate) struct Troubles {
     // Per world event:
     /// The daemon goes away for a while.
     pub(crate) outages: u64,
+    /// The daemon is stopped for a while, and then goes on.
+    pub(crate) freezes: u64,
     /// The disk is full or read-only for a while.
     pub(crate) bad_disk: u64,
     /// The wall clock is set.
@@ -52,6 +56,8 @@ impl Troubles {
     pub(crate) const NONE: Troubles = Troubles {
         lost_requests: 0,
         lost_answers: 0,
+        silences: 0,
+        freezes: 0,
         refusals: 0,
         stray_dates: 0,
         stray_401s: 0,
@@ -74,6 +80,8 @@ impl Troubles {
         Troubles {
             lost_requests: some(300),
             lost_answers: some(20),
+            silences: some(30),
+            freezes: some(60),
             refusals: some(200),
             stray_dates: some(200),
             stray_401s: some(100),
@@ -95,6 +103,7 @@ impl Troubles {
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     Outage,
+    Freeze,
     BadDisk,
     ClockStep,
     Suspend,
@@ -128,6 +137,7 @@ impl World {
         let t = self.troubles;
         for (often, trouble) in [
             (t.outages, Trouble::Outage),
+            (t.freezes, Trouble::Freeze),
             (t.bad_disk, Trouble::BadDisk),
             (t.clock_steps, Trouble::ClockStep),
             (t.suspends, Trouble::Suspend),
@@ -171,7 +181,6 @@ impl World {
                 let text = format!("{action:?}");
                 text.split(['(', ' ']).next().unwrap_or_default().to_owned()
             }
-            Pending::Answer(_) => "Answer".to_owned(),
             Pending::Store(storing) => format!("Store {:?}", storing.step),
             Pending::Killed => "Killed".to_owned(),
         };
@@ -186,6 +195,10 @@ impl World {
                 self.daemon.is_up = false;
                 let lasts_ms = *self.rng.pick(&[5_000, 14_000, 10 * MINUTE_MS, 2 * HOUR_MS]);
                 self.outage_until_ms = self.now_ms + lasts_ms;
+            }
+            Trouble::Freeze => {
+                let lasts_ms = *self.rng.pick(&[3_000, 53_000, 100_000, 20 * MINUTE_MS]);
+                self.frozen_until_ms = self.now_ms + lasts_ms;
             }
             Trouble::BadDisk => {
                 self.disk.writable = false;
@@ -240,6 +253,8 @@ impl World {
         }
         let process = &mut self.processes[index];
         process.pending = Pending::Killed;
+        process.answers.clear();
+        process.life = u64::MAX;
         process.served = None;
         process.known.clear();
         process.ready_ms = self.now_ms + self.rng.between(1, 3_000);
@@ -272,6 +287,8 @@ impl World {
         self.troubles = Troubles::NONE;
         self.ambush = None;
         self.daemon.is_up = true;
+        self.frozen_until_ms = self.now_ms;
+        self.thaw();
         self.daemon.locked_until_ms = self.now_ms;
         self.disk.writable = true;
     }
