@@ -289,6 +289,32 @@ fn a_grant_that_cannot_be_written_is_served_and_written_again_every_five_seconds
 }
 
 #[test]
+fn a_token_that_can_never_be_saved_is_renewed_in_memory_for_as_long_as_the_daemon_allows() {
+    let fault = || Err(disk_full());
+    for (name, lock, prepare) in
+        [("no room", LockOutcome::Held, fault()), ("no lock file", LockOutcome::Failed(disk_full()), fault())]
+    {
+        let mut scene = Scene::at(0, held(0, 300));
+        (scene.lock, scene.prepare) = (lock, prepare);
+        scene.stores = std::iter::repeat_n(StoreOutcome::Failed(disk_full()), 10_000).collect();
+        scene.live_until(3_000);
+        // The first in the last tenth, the others when they are due.
+        assert!((14..=16).contains(&scene.requests.len()), "{name}: {:?}", scene.requests);
+        assert!(
+            scene.requests[0] >= 270.0 && scene.gaps_s()[1..].iter().all(|gap| (180..=190).contains(gap))
+        );
+        assert!(scene.status.unsaved && scene.status.state == State::Active, "{name}");
+        let warnings = scene.times_told(|notice| matches!(notice, Notice::NotWritable { .. }));
+        assert!(warnings <= scene.requests.len() + 1, "{name}: {warnings} warnings");
+        (scene.lock, scene.prepare) = (LockOutcome::Held, Ok(()));
+        scene.stores.clear();
+        scene.live_until(3_010);
+        assert_eq!(scene.stored.len(), 1, "{name}: saved within seconds");
+        assert!(!scene.status.unsaved);
+    }
+}
+
+#[test]
 fn a_token_that_somebody_put_there_meanwhile_stays_and_is_adopted() {
     let theirs = session_of("t", 170, Some(470));
     let mut scene = Scene::at(0, held(0, 300));

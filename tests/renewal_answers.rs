@@ -12,7 +12,7 @@ use waiaas_mcp::session::status::Source;
 use waiaas_mcp::session::{Generation, State};
 
 mod support;
-use support::scene::{Scene, session, session_of, unavailable};
+use support::scene::{Scene, T0, session, session_of, unavailable};
 
 /// Due at 1 800 s, ends at 3 000 s: far enough from its end for waits that do not shrink.
 const LIFE_S: i64 = 3_000;
@@ -542,6 +542,25 @@ fn a_token_that_the_daemon_sets_down_as_expired_too_is_expired() {
     scene.introspection = Introspection::Active;
     scene.live_until(500);
     assert!(scene.serves(&session(0, LIFE_S)));
+}
+
+#[test]
+fn a_token_of_the_environment_survives_a_clock_that_stood_in_1970_at_the_start() {
+    let years_ms = T0 * 1000;
+    for tells_time in [false, true] {
+        let environment = session_of("e", 0, Some(LIFE_S));
+        let mut scene = Scene::before(0, FileView::Missing, Some(environment.clone()));
+        (scene.wall_ahead_ms, scene.tells_time) = (-years_ms, tells_time);
+        scene.begin();
+        assert_eq!(scene.serves(&environment), tells_time, "the daemon's word is enough");
+        // A second later the clock is put right.
+        scene.wait = Duration::from_secs(1);
+        scene.wall_ahead_ms = 0;
+        scene.wake(Wake::Wanted);
+        assert!(scene.serves(&environment));
+        scene.live_until(1_801);
+        assert_eq!(scene.requests.len(), 1);
+    }
 }
 
 // --- the environment's token --------------------------------------------------------------------------------

@@ -125,6 +125,9 @@ pub const LONG_LIFE_MS: i64 = 300_000;
 /// ten.
 pub const LIFE_LEFT_UNPREPARED_DIVISOR: i64 = 10;
 
+/// Lives whose last tenth is so short that two looks hardly fit into it, in milliseconds. Only tests have such tokens.
+pub const SHORT_LIFE_MS: i64 = 20_000;
+
 /// With little life left every wait shrinks to this part of it: part of four.
 pub const LIFE_LEFT_WAIT_DIVISOR: i64 = 4;
 

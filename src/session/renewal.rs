@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use super::choose::Unfit;
 use super::events::{Action, AttemptId, Event, FileView, LockPurpose, Moment, Wake};
-use super::fault::FileFault;
+use super::fault::FileFaultKind;
 use super::notice::{NotRenewable, Notice};
 use super::refusals::Refusals;
 use super::status::Source;
@@ -139,7 +139,7 @@ struct Told {
     recovering: bool,
     unusable: Option<&'static str>,
     lock_unsupported: bool,
-    not_writable: Option<(FileFault, bool)>,
+    not_writable: Option<(FileFaultKind, bool)>,
 }
 
 impl Held {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::Scene;
 use super::daemon::{Claims, Daemon, program};
+use super::outcome::Outcome;
 use super::player::{Player, pointed_at};
 use super::situations::due_soon;
 
@@ -18,6 +19,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("M: the disk is mounted read-only when the token is due", || {
         writable_again("mount -o remount,ro .", "mount -o remount,rw .")
     }),
+    ("a token that could not be saved ended the session after two lives", never_saved),
     ("M: the token file alone is mounted, as into a container", mounted_file),
 ];
 
@@ -82,6 +84,29 @@ fn writable_again(spoil: &str, mend: &str) {
     let token =
         fs::read_to_string(seen_by(&player, &data_dir.path().join("mcp-token"))).expect("a token file");
     assert!(Claims::of(&token) > before, "the new token is not in the file");
+}
+
+/// The file protects nothing once its token is superseded: the session goes on in memory, and into the file as soon as it
+/// can be written.
+fn never_saved() {
+    let daemon = Daemon::with_aged_token(10, 6);
+    let before = Claims::of(&daemon.token());
+    let data_dir = TempDir::new().expect("a directory");
+    let prepare =
+        "mount -t tmpfs -o size=64k,mode=700 none \"$1\"; cp \"$2\" \"$1\"; cd \"$1\"; mount -o remount,ro .";
+    let Some(mut command) = serve_in_namespace(&daemon, data_dir.path(), prepare) else { return };
+    let mut player = Player::start(&mut command);
+    player.initialize();
+    let asserted = |outcome: &Outcome| outcome.assert_balance("while nothing can be written");
+    player.call_until("renewed twice", asserted, |player| player.times_told("renewal.succeeded") >= 2);
+    assert_eq!(player.status()["unsaved"], true);
+    let warnings = player.times_told("token_file.not_writable");
+    assert!((2..=3).contains(&warnings), "{warnings} warnings: {}", player.log());
+    in_namespace_of(&player, data_dir.path(), "mount -o remount,rw .");
+    player.wait_for("token_file.saved", 1);
+    let path = seen_by(&player, &data_dir.path().join("mcp-token"));
+    assert!(Claims::of(&fs::read_to_string(path).expect("a token file")) > before);
+    daemon.ledger().assert_undisturbed();
 }
 
 /// Such a file can be written and not replaced.

@@ -102,22 +102,30 @@ impl Renewal {
         }
     }
 
-    /// The file cannot be written. A renewal would lose its token, so it waits; unless so little life is left
-    /// that a token in memory only is better than none.
+    /// The file cannot be written. A renewal would lose its token to the next crash, so it waits; unless so little life is
+    /// left that a token in memory only is better than none. Once that was done the file protects nothing any more: what it
+    /// holds is superseded. From then on renewals go on as they fall due.
     fn not_writable(&mut self, fault: FileFault) -> Action {
         let unsaved = self.held.as_ref().is_some_and(|held| held.unsaved);
         self.tell_not_writable(fault, unsaved);
         let Some(held) = &self.held else { return self.unlock() };
-        let last_tenth = schedule::is_last_tenth(held.renewed(), self.at.daemon.latest);
+        // The next look may be a second away, which is the whole last tenth of a very short life.
+        let next_look = self.at.daemon.latest.plus(policy::WAIT_MIN);
+        let is_short =
+            schedule::life_ms(held.renewed()).is_some_and(|life_ms| life_ms < policy::SHORT_LIFE_MS);
+        let by = if is_short { next_look } else { self.at.daemon.latest };
+        let last_tenth = schedule::is_last_tenth(held.renewed(), by);
         let wait = if unsaved || last_tenth { policy::STORAGE_RETRY_WAIT } else { policy::RETRY_WAIT };
         let wait = self.shrunk(wait);
         self.storage_not_before = self.in_mono(wait);
-        if last_tenth && !unsaved { self.renew() } else { self.unlock() }
+        let decision = self.decision();
+        let is_due = decision.due && !decision.backing_off;
+        if is_due && (last_tenth || unsaved) { self.renew() } else { self.unlock() }
     }
 
-    /// Once for each fault, until the file can be written again.
+    /// Once for each kind of fault, until the file can be written again, and once more with each renewal.
     fn tell_not_writable(&mut self, fault: FileFault, unsaved: bool) {
-        let news = Some((fault.clone(), unsaved));
+        let news = Some((fault.kind, unsaved));
         if self.told.not_writable != news {
             self.told.not_writable = news;
             self.notices.push(Notice::NotWritable { fault, unsaved });
@@ -165,6 +173,7 @@ impl Renewal {
 
     fn granted(&mut self, session: Session) -> Action {
         self.renewals = self.renewals.saturating_add(1);
+        self.told.not_writable = None;
         self.renew_not_before = Duration::ZERO;
         self.turn.granted = true;
         let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(held.renewed(), &session));
