@@ -182,6 +182,12 @@ impl Loggable for Path {
     }
 }
 
+impl Loggable for std::path::PathBuf {
+    fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        self.as_path().write(f)
+    }
+}
+
 /// Whole seconds and milliseconds, `12.5s`.
 impl Loggable for Duration {
     fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {

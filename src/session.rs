@@ -34,7 +34,9 @@ pub mod renewal;
 pub mod schedule;
 pub mod status;
 
+pub mod leftovers;
 pub mod lock;
+mod private_file;
 pub mod shared;
 pub mod token_file;
 pub mod worker;
@@ -174,8 +176,13 @@ impl Session {
 
     /// Whether this is a later token of the same session: a later end, or the same end and issued later.
     pub fn is_later_than(&self, other: &Session) -> bool {
-        let end = |session: &Session| session.expires_at.map_or(i64::MAX, Timestamp::unix_millis);
-        self.id == other.id && (end(self), self.issued_at) > (end(other), other.issued_at)
+        self.id == other.id && self.order() > other.order()
+    }
+
+    /// By this the tokens of one session are put in order: their end, which an unlimited one does not have, then their
+    /// issue.
+    pub(crate) fn order(&self) -> (i64, Timestamp) {
+        (self.expires_at.map_or(i64::MAX, Timestamp::unix_millis), self.issued_at)
     }
 
     /// Whether a process that holds `held` must take this token when it finds it: another session always,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use waiaas_mcp::session::State;
-use waiaas_mcp::session::answers::RenewalAnswer;
+use waiaas_mcp::session::answers::{Introspection, RenewalAnswer};
 use waiaas_mcp::session::events::{FileView, LockOutcome, StoreOutcome, Wake};
 use waiaas_mcp::session::notice::Notice;
 
@@ -363,16 +363,35 @@ fn an_earlier_token_of_the_same_session_in_the_file_is_not_adopted() {
     assert!(scene.serves(&session(0, 3_000)));
 }
 
+/// Whoever can write into the directory could have put it there, with a later end and a signature of their own.
+#[test]
+fn a_leftover_that_the_daemon_does_not_know_took_the_place_of_the_good_token() {
+    for (introspection, asked) in [(Introspection::Inactive, 1), (Introspection::Unknown, 3)] {
+        let mut scene = Scene::before(10, held(0, 300), None);
+        (scene.leftover, scene.introspection) = (Some(session(20, 400)), introspection);
+        scene.begin();
+        for _ in 0..2 {
+            scene.leftover = Some(session(20, 400));
+            scene.sleep();
+        }
+        assert!(scene.serves(&session(0, 300)) && scene.stored.is_empty(), "{introspection:?}");
+        assert_eq!(scene.introspected.len(), asked, "{introspection:?}: asked again while nobody knows");
+    }
+}
+
 #[test]
 fn what_a_crashed_process_left_is_adopted_without_a_request() {
     let left = session(200, 500);
     let mut scene = Scene::before(201, held(0, 300), None);
+    scene.introspection = Introspection::Active;
     scene.leftover = Some(left.clone());
     scene.begin();
     assert_eq!(scene.stored, std::slice::from_ref(&left));
     assert!(scene.serves(&left) && scene.requests.is_empty());
+    assert_eq!(scene.introspected.len(), 1, "the daemon was asked whether it is one");
     for other in [session_of("t", 200, Some(500)), session(-100, 290), session(-400, -100)] {
         let mut scene = Scene::before(10, held(0, 300), None);
+        scene.introspection = Introspection::Active;
         scene.leftover = Some(other);
         scene.begin();
         assert!(

@@ -30,7 +30,7 @@ const BEGINNINGS: [(Option<i64>, usize, usize); 6] = [
 /// What the renewal can be at, and everything that can happen then. Each answers one action, so no other event can
 /// meet it. After a refusal there is no "first token", because one was just refused, and no "later token", because
 /// nobody can have renewed what the daemon refuses; a person may have had a copy made.
-const LEGAL: [(&str, &[&str]); 16] = [
+const LEGAL: [(&str, &[&str]); 17] = [
     ("begin", &["started"]),
     ("idle", &["elapsed", "wanted", "rejected", "rejected late", "shutdown", "a late answer"]),
     (
@@ -48,6 +48,7 @@ const LEGAL: [(&str, &[&str]); 16] = [
     ),
     ("asking the time", &["time asked"]),
     ("introspecting", &["active", "inactive", "unknown"]),
+    ("introspecting a leftover", &["active", "inactive", "unknown"]),
     ("locking", &["lock held", "lock timed out", "lock unsupported", "no directory", "lock failed"]),
     ("sweeping", &["nothing swept", "leftover swept"]),
     (

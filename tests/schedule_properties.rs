@@ -193,7 +193,7 @@ fn answer(action: Action, rng: &mut Prng, sent: &mut Vec<AttemptId>) -> Event {
             Event::Introspected(*rng.pick(&answers))
         }
         Action::TakeLock(_) => Event::Locked(rng.pick(&[LockOutcome::Held, LockOutcome::TimedOut]).clone()),
-        Action::Sweep => Event::Swept(rng.chance(100).then(|| any_session(rng))),
+        Action::Sweep => Event::Swept(rng.chance(100).then(|| any_session(rng)).into_iter().collect()),
         Action::Prepare => Event::Prepared(Ok(())),
         Action::SendRenewal { attempt, .. } => {
             sent.push(attempt);

@@ -314,16 +314,14 @@ impl Files {
         let held = if choice == 2 {
             // Only a whole line was written to its end.
             let token = text.and_then(|text| text.split_once('\n')).map(|(token, _)| token);
-            match self.file.sweep(NOW) {
-                None => None,
-                Some(session) => {
-                    // One without a line's end was cut to its length, unless reserved space still follows.
-                    let uncut = text.filter(|text| !text.contains('#'));
-                    let whole = token.or(uncut).and_then(|text| Session::parse(text, NOW).ok());
-                    assert_eq!(Some(&session), whole.as_ref(), "a token that nobody wrote");
-                    Some(session)
-                }
+            let swept = self.file.sweep(TIME, NOW).sessions.pop();
+            if let Some(session) = &swept {
+                // One without a line's end was cut to its length, unless reserved space still follows.
+                let uncut = text.filter(|text| !text.contains('#'));
+                let whole = token.or(uncut).and_then(|text| Session::parse(text, NOW).ok());
+                assert_eq!(Some(session), whole.as_ref(), "a token that nobody wrote");
             }
+            swept
         } else {
             let expected = text.and_then(|text| Session::parse(text, NOW).ok());
             match self.file.read(NOW) {

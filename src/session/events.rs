@@ -40,8 +40,8 @@ pub enum Event {
     Introspected(Introspection),
     /// To [`Action::TakeLock`].
     Locked(LockOutcome),
-    /// To [`Action::Sweep`]: the latest complete token found in the temporary file of a crashed process.
-    Swept(Option<Session>),
+    /// To [`Action::Sweep`]: the complete tokens found in temporary files of crashed processes.
+    Swept(Vec<Session>),
     /// To [`Action::Prepare`].
     Prepared(Result<(), FileFault>),
     /// To [`Action::SendRenewal`]: the request is under way; its answer comes as a [`Wake`].

@@ -5,15 +5,17 @@
 //! process with the lock of another inode; it is never renamed and never deleted. Refuses to wait: how long
 //! to try is the worker's.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::fault::FileFault;
+use super::private_file;
 
 /// The lock file, and the lock while it is held.
 pub struct TokenLock {
     path: PathBuf,
+    token_file: PathBuf,
     held: Option<File>,
 }
 
@@ -50,10 +52,19 @@ impl TryLock {
     fn refused(error: TryLockError) -> TryLock {
         match error {
             TryLockError::WouldBlock => TryLock::Busy,
-            TryLockError::Error(error) if error.kind() == ErrorKind::Unsupported => TryLock::Unsupported,
+            TryLockError::Error(error) if is_unsupported(&error) => TryLock::Unsupported,
             TryLockError::Error(error) => TryLock::Failed(FileFault::new("lock", &error)),
         }
     }
+}
+
+/// ENOSYS and EOPNOTSUPP; and ENOLCK, which is what a network file system without a lock service says.
+fn is_unsupported(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_no_lock = error.raw_os_error() == Some(libc::ENOLCK);
+    #[cfg(not(unix))]
+    let is_no_lock = false;
+    is_no_lock || error.kind() == ErrorKind::Unsupported
 }
 
 impl LockState {
@@ -72,16 +83,21 @@ impl TokenLock {
     pub fn of(token_file: &Path) -> TokenLock {
         let mut path = token_file.as_os_str().to_owned();
         path.push(".lock");
-        TokenLock { path: path.into(), held: None }
+        TokenLock { path: path.into(), token_file: token_file.to_owned(), held: None }
     }
 
     /// Tries once, without waiting.
     pub fn try_take(&mut self) -> TryLock {
-        let file = match open(&self.path) {
+        let failed = |error: &io::Error| TryLock::Failed(FileFault::new("open the lock file", error));
+        let file = match private_file::open_or_create(&self.path, &self.token_file) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return TryLock::NoDirectory,
-            Err(error) => return TryLock::Failed(FileFault::new("open the lock file", &error)),
+            Err(error) => return failed(&error),
         };
+        // Whoever owns it could hold it for ever.
+        if !file.metadata().is_ok_and(|metadata| private_file::is_trusted(&metadata, &self.path)) {
+            return failed(&io::Error::new(ErrorKind::PermissionDenied, private_file::FOREIGN));
+        }
         match file.try_lock() {
             Ok(()) => {
                 self.held = Some(file);
@@ -94,14 +110,7 @@ impl TokenLock {
     /// Looks whether somebody has it. Makes no lock file, and shares the lock for no longer than the look takes, so
     /// that two who look do not see each other.
     pub fn state(&self) -> LockState {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        }
-        let file = match options.open(&self.path) {
+        let file = match private_file::open(&self.path) {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return LockState::Free;
@@ -121,18 +130,6 @@ impl TokenLock {
     pub fn release(&mut self) {
         self.held = None;
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // Read and write, because NFS refuses an exclusive lock on a file that is open for reading only.
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]
@@ -159,6 +156,11 @@ mod tests {
     #[test]
     fn a_file_system_without_locks_is_told_from_one_that_fails() {
         let refused = |kind: ErrorKind| TryLock::refused(TryLockError::Error(kind.into()));
+        #[cfg(unix)]
+        {
+            let no_lock_service = io::Error::from_raw_os_error(libc::ENOLCK);
+            assert!(matches!(TryLock::refused(TryLockError::Error(no_lock_service)), TryLock::Unsupported));
+        }
         let (busy, unsupported) =
             (TryLock::refused(TryLockError::WouldBlock), refused(ErrorKind::Unsupported));
         let failed = refused(ErrorKind::PermissionDenied);

@@ -67,8 +67,9 @@ pub struct Renewal {
     ask_time_not_before: Duration,
     measure_not_before: Duration,
     introspect_not_before: Duration,
-    /// A crashed process's leftovers were looked for.
+    /// A crashed process's leftovers were looked for, and there is nothing more to be known of them.
     swept: bool,
+    sweep_not_before: Duration,
     phase: Phase,
     turn: Turn,
     /// The lock is held, or something that goes with it: until it is released.
@@ -103,14 +104,31 @@ enum Phase {
     Idle,
     Looking,
     AskingTime,
-    Introspecting { session: Session, doubt: Doubt },
+    Introspecting {
+        session: Session,
+        doubt: Doubt,
+    },
+    /// A crashed process left it; the others it left are looked at if the daemon refuses it.
+    IntrospectingLeftover {
+        session: Session,
+        others: Vec<Session>,
+    },
     Locking,
     Sweeping,
-    LookingLocked { leftover: Option<Session> },
+    LookingLocked {
+        leftovers: Vec<Session>,
+    },
     Preparing,
-    Sending { attempt: AttemptId },
-    LookingAfterRefusal { refused: Session },
-    Storing { session: Session, clamped: bool },
+    Sending {
+        attempt: AttemptId,
+    },
+    LookingAfterRefusal {
+        refused: Session,
+    },
+    Storing {
+        session: Session,
+        clamped: bool,
+    },
     Swapping,
     Unlocking,
 }
@@ -188,6 +206,7 @@ impl Renewal {
             measure_not_before: Duration::ZERO,
             introspect_not_before: Duration::ZERO,
             swept: false,
+            sweep_not_before: Duration::ZERO,
             phase: Phase::Idle,
             turn: Turn::default(),
             in_transaction: false,
@@ -244,14 +263,17 @@ impl Renewal {
             (Phase::Introspecting { session, doubt }, Event::Introspected(answer)) => {
                 self.introspected(&session, doubt, answer)
             }
-            (Phase::Locking, Event::Locked(outcome)) => self.locked(outcome),
-            (Phase::Sweeping, Event::Swept(leftover)) => {
-                self.swept = true;
-                self.go(Phase::LookingLocked { leftover }, Action::ReadFile)
+            (Phase::IntrospectingLeftover { session, others }, Event::Introspected(answer)) => {
+                self.introspected_leftover(session, others, answer)
             }
-            (Phase::LookingLocked { leftover }, Event::FileRead(view)) => {
+            (Phase::Locking, Event::Locked(outcome)) => self.locked(outcome),
+            (Phase::Sweeping, Event::Swept(leftovers)) => {
+                self.swept = true;
+                self.go(Phase::LookingLocked { leftovers }, Action::ReadFile)
+            }
+            (Phase::LookingLocked { leftovers }, Event::FileRead(view)) => {
                 self.note_file(view);
-                self.looked_locked(leftover)
+                self.looked_locked(leftovers)
             }
             (Phase::Preparing, Event::Prepared(result)) => self.prepared(result),
             (Phase::Sending { attempt }, Event::RenewalSent) => self.sent(attempt),
@@ -331,7 +353,8 @@ impl Renewal {
         self.notices.push(Notice::Decision(decision));
         let storage_allowed = self.at.now.mono >= self.storage_not_before && !self.turn.tried_lock;
         let write = (decision.due && !decision.backing_off) || decision.unsaved || self.late.is_some();
-        if storage_allowed && (write || !self.swept || self.is_superseded()) {
+        let wants_sweep = !self.swept && self.at.now.mono >= self.sweep_not_before;
+        if storage_allowed && (write || wants_sweep || self.is_superseded()) {
             self.turn.tried_lock = true;
             let purpose = if write { LockPurpose::Write } else { LockPurpose::Sweep };
             return self.go(Phase::Locking, Action::TakeLock(purpose));

@@ -6,15 +6,16 @@
 //! renamed, and the directory synced. Never through `<file>.tmp`, which other programs use. Refuses to know
 //! when to write and what to do about a fault.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::clock_offset::DaemonTime;
 use super::events::{FileView, StoreOutcome};
 use super::fault::{FileFault, FileFaultKind};
-use super::{Session, TokenPlace, policy};
+use super::leftovers::{self, Leftovers, RESERVED_BYTE, TERMINATOR};
+use super::{Session, TokenPlace, policy, private_file};
 use crate::secret::Token;
 use crate::time::Timestamp;
 
@@ -31,16 +32,6 @@ struct Prepared {
     path: PathBuf,
     file: File,
 }
-
-/// Stands between the token file's name and the random part of a temporary file's.
-const TEMPORARY_MARK: &str = ".waiaas-mcp-";
-
-/// Fills the reserved space. No token holds it.
-const RESERVED_BYTE: u8 = b'#';
-
-/// Stands behind a token until the file is cut to its length. In a file that was never cut it tells a token that
-/// was written to its end from the beginning of one.
-const TERMINATOR: u8 = b'\n';
 
 impl TokenFile {
     /// The file at this place. Nothing is touched yet.
@@ -104,13 +95,14 @@ impl TokenFile {
     pub fn prepare(&mut self) -> Result<(), FileFault> {
         self.discard();
         let directory = self.directory();
-        make_directory(directory).map_err(|error| FileFault::new("make the data directory", &error))?;
+        private_file::make_directory(directory)
+            .map_err(|error| FileFault::new("make the data directory", &error))?;
         let prepared = self.create_temporary()?;
         let reserve = |mut file: &File| {
             file.write_all(&[RESERVED_BYTE; policy::NEW_TOKEN_BYTES_MAX])?;
             file.sync_all()?;
             // The name too: a power cut after the token was synced must not take the file away with it.
-            sync_directory(directory)
+            private_file::sync_directory(directory)
         };
         let reserved = reserve(&prepared.file).map_err(|error| FileFault::new("reserve space", &error));
         self.prepared = Some(prepared);
@@ -125,7 +117,8 @@ impl TokenFile {
     /// # Errors
     /// Whatever the operating system says.
     pub fn make_directory(&self) -> Result<(), FileFault> {
-        make_directory(self.directory()).map_err(|error| FileFault::new("make the data directory", &error))
+        private_file::make_directory(self.directory())
+            .map_err(|error| FileFault::new("make the data directory", &error))
     }
 
     /// Writes `session` to the file, unless the file holds another token by now than `instead_of`. Prepares
@@ -182,7 +175,11 @@ impl TokenFile {
         let mut attempt = 1_u32;
         let error = loop {
             match fs::rename(&prepared.path, &self.place.write) {
-                Ok(()) => match sync_directory(self.directory()) {
+                Ok(()) if !self.is_in_place(prepared) => {
+                    let error = io::Error::other("something else was put in place of the temporary file");
+                    return StoreOutcome::Failed(FileFault::new("rename", &error));
+                }
+                Ok(()) => match private_file::sync_directory(self.directory()) {
                     Ok(()) => return StoreOutcome::Done,
                     Err(error) => return StoreOutcome::Failed(FileFault::new("sync the directory", &error)),
                 },
@@ -203,44 +200,24 @@ impl TokenFile {
         StoreOutcome::Failed(fault)
     }
 
-    /// Looks at the temporary files of this token file that other processes left: returns the latest complete
-    /// token among them, and removes those that are old. One that holds a later token than the file is kept,
-    /// however old: it may be the only place where that token is.
-    pub fn sweep(&mut self, now: Timestamp) -> Option<Session> {
-        let entries = fs::read_dir(self.directory()).ok()?;
-        let in_file = self.read(now);
-        let is_needed = |session: &Session| match &in_file {
-            FileView::Held(in_file) => session.is_later_than(in_file),
-            FileView::Missing | FileView::Unusable(_) => !session.is_expired(now),
+    /// Whether the file that was renamed is the one that we wrote.
+    fn is_in_place(&self, prepared: &Prepared) -> bool {
+        let (written, there) = (prepared.file.metadata(), fs::symlink_metadata(&self.place.write));
+        matches!((written, there), (Ok(written), Ok(there)) if private_file::is_same(&written, &there))
+    }
+
+    /// Looks at the temporary files of this token file that other processes left, and removes those that are old and of no
+    /// use. `now`: our wall clock.
+    pub fn sweep(&self, time: DaemonTime, now: Timestamp) -> Leftovers {
+        let in_file = match self.read(now) {
+            FileView::Held(session) => Some(session),
+            FileView::Missing | FileView::Unusable(_) => None,
         };
-        let mut latest: Option<Session> = None;
-        for entry in entries.take(policy::LEFTOVER_ENTRIES_MAX).flatten() {
-            if !entry.file_name().to_string_lossy().starts_with(&self.temporary_prefix()) {
-                continue;
-            }
-            let path = entry.path();
-            if let Ok(text) = read_bounded(&path)
-                && let Some(token) = complete_token(&text)
-                && let FileView::Held(session) = self.view(token, now)
-            {
-                let is_kept = is_needed(&session);
-                // Another session's leftover must not hide one that the file lacks.
-                let is_better =
-                    |latest: &Session| session.is_later_than(latest) || (is_kept && !is_needed(latest));
-                if latest.as_ref().is_none_or(is_better) {
-                    latest = Some(session);
-                }
-                if is_kept {
-                    continue;
-                }
-            }
-            let modified = entry.metadata().ok().and_then(|metadata| Timestamp::of_file(&metadata));
-            let age_ms = modified.map_or(0, |modified| now.millis_since(modified));
-            if age_ms > crate::time::millis(policy::LEFTOVER_AGE_MAX) {
-                let _ = fs::remove_file(&path);
-            }
-        }
-        latest
+        let parse = |text: &str| match self.view(text, now) {
+            FileView::Held(session) => Some(session),
+            FileView::Missing | FileView::Unusable(_) => None,
+        };
+        leftovers::sweep(&self.place.write, in_file.as_ref(), time, now, parse)
     }
 
     /// Removes the prepared temporary file, if there is one.
@@ -255,20 +232,14 @@ impl TokenFile {
     }
 
     fn directory(&self) -> &Path {
-        parent(&self.place.write)
-    }
-
-    fn temporary_prefix(&self) -> String {
-        let name = self.place.write.file_name().unwrap_or_default().to_string_lossy();
-        format!(".{name}{TEMPORARY_MARK}")
+        private_file::parent(&self.place.write)
     }
 
     fn create_temporary(&self) -> Result<Prepared, FileFault> {
         // RandomState is seeded by the operating system: unique names without another dependency. That the name is
         // new is made sure by O_EXCL, not by luck; one that is not would be met by the next attempt to renew.
-        let random = RandomState::new().hash_one(());
-        let path = self.directory().join(OsString::from(format!("{}{random:016x}", self.temporary_prefix())));
-        let file = private(OpenOptions::new().write(true).create_new(true)).open(&path);
+        let path = leftovers::path(&self.place.write, RandomState::new().hash_one(()));
+        let file = private_file::create_new(&path, &self.place.write);
         let file = file.map_err(|error| FileFault::new("create a temporary file", &error))?;
         Ok(Prepared { path, file })
     }
@@ -283,14 +254,7 @@ impl Drop for TokenFile {
 /// Reads a regular file of bounded size. The checks are made on the open file, so nothing can be exchanged
 /// between looking and reading; opening cannot hang on a FIFO.
 fn read_bounded(path: &Path) -> Result<String, FileView> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    }
-    let file = options.open(path).map_err(|error| match error.kind() {
+    let file = private_file::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => FileView::Missing,
         ErrorKind::PermissionDenied => FileView::Unusable("this user may not read it"),
         _ if path.is_symlink() => FileView::Unusable("it is a symbolic link"),
@@ -299,6 +263,9 @@ fn read_bounded(path: &Path) -> Result<String, FileView> {
     let metadata = file.metadata().map_err(|_| FileView::Unusable("it cannot be examined"))?;
     if !metadata.is_file() {
         return Err(FileView::Unusable("it is not a regular file"));
+    }
+    if !private_file::is_trusted(&metadata, path) {
+        return Err(FileView::Unusable(private_file::FOREIGN));
     }
     let bytes_max = u64::try_from(policy::TOKEN_FILE_BYTES_MAX).unwrap_or(u64::MAX);
     let mut text = String::new();
@@ -320,64 +287,11 @@ fn write_token(file: &mut File, token: &Token) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The token in a temporary file that a crashed process left, if it was written to its end: cut to length, or
-/// with its terminator before what is left of the reserved space. The beginning of a token has the form of a
-/// token too, with a signature that is too short.
-fn complete_token(text: &str) -> Option<&str> {
-    let reserved = char::from(RESERVED_BYTE);
-    match text.split_once(char::from(TERMINATOR)) {
-        Some((token, rest)) => rest.chars().all(|c| c == reserved).then_some(token),
-        None => (!text.contains(reserved)).then_some(text),
-    }
-}
-
 /// The last resort for a file that is itself a mount point and cannot be replaced. A crash within it could
 /// leave a mixture of two tokens, which is why it is the last.
 fn overwrite(path: &Path, token: &Token) -> io::Result<()> {
-    let mut file = private(OpenOptions::new().write(true)).open(path)?;
+    let mut file = private_file::open_to_overwrite(path)?;
     write_token(&mut file, token)
-}
-
-/// Private from creation, and never through a symbolic link.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    }
-    options
-}
-
-fn make_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(directory)?;
-    // A new directory is itself an entry that a power cut may lose.
-    sync_directory(parent(directory))
-}
-
-/// The directory in which this stands.
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
-/// Other systems write a rename through, or offer no way to ask for it.
-#[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(all(test, unix))]

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -78,6 +79,7 @@ impl Worker {
                     lock,
                     mode_checked: false,
                     stop_told: false,
+                    foreign_told: None,
                     report,
                     reports,
                 };
@@ -124,6 +126,8 @@ struct DaemonWorld {
     lock: TokenLock,
     mode_checked: bool,
     stop_told: bool,
+    /// The last one of another user's that people were told of.
+    foreign_told: Option<PathBuf>,
     /// Where the threads of renewal requests say what came of them.
     report: Sender<Reported>,
     reports: Receiver<Reported>,
@@ -187,7 +191,7 @@ impl World for DaemonWorld {
             }
             Action::Introspect(session) => Event::Introspected(self.introspect(&session)),
             Action::TakeLock(purpose) => Event::Locked(self.take_lock(purpose)),
-            Action::Sweep => Event::Swept(self.file.sweep(self.shared.clock().now().wall)),
+            Action::Sweep => Event::Swept(self.sweep()),
             Action::Prepare => Event::Prepared(self.file.prepare()),
             Action::SendRenewal { attempt, session, time_max } => {
                 self.send_renewal(attempt, session, time_max)
@@ -272,6 +276,18 @@ impl DaemonWorld {
             self.shared.accepted(session);
         }
         introspection
+    }
+
+    fn sweep(&mut self) -> Vec<Session> {
+        let Moment { now, daemon } = self.now();
+        let leftovers = self.file.sweep(daemon, now.wall);
+        if let Some(path) = leftovers.foreign.filter(|path| self.foreign_told.as_ref() != Some(path)) {
+            let why = "it belongs to another user: it is neither used nor removed";
+            let fields: [(&str, &dyn log::Loggable); 2] = [("path", &path), ("why", &why)];
+            log::event(Area::Session, Level::Warn, "token_file.foreign_leftover", &fields);
+            self.foreign_told = Some(path);
+        }
+        leftovers.sessions
     }
 
     fn take_lock(&mut self, purpose: LockPurpose) -> LockOutcome {

@@ -48,6 +48,8 @@ pub(crate) struct Forks<'a> {
     foreign: bool,
     /// Requests that the daemon has received and not answered.
     received: VecDeque<(AttemptId, Session)>,
+    /// In a crashed process's temporary file.
+    leftover: Option<Session>,
     /// Tokens that were refused to a call.
     rejected: BTreeSet<String>,
     last_request_ms: Option<i64>,
@@ -96,6 +98,7 @@ impl<'a> Forks<'a> {
             known: None,
             foreign: false,
             received: VecDeque::new(),
+            leftover: None,
             rejected: BTreeSet::new(),
             last_request_ms: None,
             may_renew: false,
@@ -231,7 +234,10 @@ impl<'a> Forks<'a> {
             Action::Sweep => {
                 let leftover = self.file_session().cloned();
                 let crashed = self.odometer.choose(2) == 1;
-                Event::Swept(leftover.filter(|_| crashed).and_then(|session| self.renew_elsewhere(&session)))
+                let left = leftover.filter(|_| crashed).and_then(|session| self.renew_elsewhere(&session));
+                // Until it is in the file, it lies on the disk.
+                self.leftover = left.or(self.leftover.take());
+                Event::Swept(self.leftover.iter().cloned().collect())
             }
             Action::Prepare => {
                 let is_full = self.odometer.choose(2) == 1;

@@ -241,7 +241,7 @@ impl Scene {
             }
             Action::Sweep => {
                 self.turn.push("sweep");
-                Event::Swept(self.leftover.take())
+                Event::Swept(self.leftover.take().into_iter().collect())
             }
             Action::Prepare => {
                 self.turn.push("prepare");

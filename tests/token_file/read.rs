@@ -5,7 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use waiaas_mcp::session::clock_offset::DaemonTime;
 use waiaas_mcp::session::events::{FileView, StoreOutcome};
+use waiaas_mcp::session::leftovers::Leftovers;
 use waiaas_mcp::session::token_file::TokenFile;
 use waiaas_mcp::session::{Session, TokenPlace};
 
@@ -132,7 +134,8 @@ fn a_path_that_nothing_can_stand_at_holds_no_token() {
     let too_long = read(&directory.path().join("x".repeat(300)));
     assert_eq!(too_long, FileView::Unusable("it cannot be opened"));
     assert_eq!(read(&path.join("below/what/is/not/there")), FileView::Missing);
-    let mut here = TokenFile::new(place(Path::new("there-is-no-such-token-file")));
+    let here = TokenFile::new(place(Path::new("there-is-no-such-token-file")));
     assert_eq!(here.read(NOW), FileView::Missing);
-    assert_eq!(here.sweep(NOW), None);
+    let time = DaemonTime { earliest: NOW, latest: NOW, is_known: true };
+    assert_eq!(here.sweep(time, NOW), Leftovers::default());
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use waiaas_mcp::session::Session;
+use waiaas_mcp::session::clock_offset::DaemonTime;
 use waiaas_mcp::session::events::{FileView, StoreOutcome};
 use waiaas_mcp::session::token_file::TokenFile;
 
@@ -97,7 +98,8 @@ fn a_token_that_cannot_be_renamed_into_place_stays_beside_it() {
     }
     drop(file);
     let mut next = TokenFile::new(place(&path));
-    assert_eq!(next.sweep(NOW), Some(new.clone()), "a later process finds it");
+    let time = DaemonTime { earliest: NOW, latest: NOW, is_known: true };
+    assert_eq!(next.sweep(time, NOW).sessions, [new.clone()], "a later process finds it");
     fs::remove_dir(&path).unwrap();
     assert_eq!(next.store(&new, None, NOW, || {}), StoreOutcome::Done);
 }
@@ -180,4 +182,30 @@ fn what_cannot_be_prepared_is_told_by_what_was_being_done() {
         assert_eq!(fault.operation, operation);
     }
     assert_eq!(names(directory.path()), ["mcp-token"], "nothing is left behind");
+}
+
+/// Somebody swaps the temporary file for a link while the daemon is asked: the rename puts the link there, and it was logged
+/// as a token that was saved.
+#[test]
+fn a_rename_that_was_not_ours_was_taken_for_one() {
+    let (directory, path) = scratch();
+    let (old, new) = (session("s", 1_795_330_000), session("s", 1_795_330_180));
+    fs::write(&path, old.token().expose()).unwrap();
+    let target = directory.path().join("target");
+    fs::write(&target, "untouched").unwrap();
+    let mut file = TokenFile::new(place(&path));
+    file.prepare().unwrap();
+    let temporary = names(directory.path())
+        .into_iter()
+        .find(|name| name.starts_with(".mcp-token.waiaas-mcp-"))
+        .map(|name| directory.path().join(name))
+        .unwrap();
+    fs::remove_file(&temporary).unwrap();
+    std::os::unix::fs::symlink(&target, &temporary).unwrap();
+    assert!(matches!(file.store(&new, Some(old.token()), NOW, || {}), StoreOutcome::Failed(_)));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
+    assert_eq!(file.store(&new, Some(old.token()), NOW, || {}), StoreOutcome::Done, "written again");
+    assert!(fs::symlink_metadata(&path).unwrap().is_file());
+    assert_eq!(fs::read_to_string(&path).unwrap(), new.token().expose());
+    assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
 }

@@ -7,7 +7,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::{Held, Phase, Renewal};
-use crate::session::answers::{ClassifiedAnswer, RenewalAnswer};
+use crate::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use crate::session::events::{Action, FileView, LockOutcome, StoreOutcome};
 use crate::session::fault::FileFault;
 use crate::session::notice::{NotRenewable, Notice};
@@ -66,17 +66,21 @@ impl Renewal {
         Some(self.hold(Held { session, original: None, source, not_renewable: None, unsaved }))
     }
 
-    pub(super) fn looked_locked(&mut self, leftover: Option<Session>) -> Action {
+    pub(super) fn looked_locked(&mut self, leftovers: Vec<Session>) -> Action {
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
         }
-        let late = self.late.take();
-        let found = [leftover, late].into_iter().flatten().filter(|found| self.is_good(found));
-        let latest = found.reduce(|one, other| if other.is_later_than(&one) { other } else { one });
-        if let Some(leftover) = latest
-            && self.held.as_ref().is_some_and(|held| leftover.is_later_than(&held.session))
-        {
-            return self.store(leftover, false);
+        let held = self.held.as_ref().map(|held| held.session.clone());
+        let is_later = |session: &Session| held.as_ref().is_none_or(|held| session.is_later_than(held));
+        if let Some(late) = self.late.take().filter(is_later) {
+            return self.store(late, false);
+        }
+        let mut others: Vec<Session> =
+            leftovers.into_iter().filter(|session| is_later(session) && self.is_good(session)).collect();
+        others.sort_by_key(Session::order);
+        if let Some(session) = others.pop() {
+            let ask = Action::Introspect(session.clone());
+            return self.go(Phase::IntrospectingLeftover { session, others }, ask);
         }
         if mem::take(&mut self.turn.superseded) {
             self.notices.push(self.looked_in_vain());
@@ -86,6 +90,28 @@ impl Renewal {
             return self.go(Phase::Preparing, Action::Prepare);
         }
         self.unlock()
+    }
+
+    /// What a crashed process left may be the session's newest token, or something that only looks like one: the daemon is
+    /// asked before it takes the place of what is in the file.
+    pub(super) fn introspected_leftover(
+        &mut self,
+        session: Session,
+        others: Vec<Session>,
+        answer: Introspection,
+    ) -> Action {
+        match answer {
+            Introspection::Active => self.store(session, false),
+            Introspection::Inactive => {
+                self.refusals.add(session.token(), self.at.now.mono);
+                self.looked_locked(others)
+            }
+            Introspection::Unknown => {
+                self.swept = false;
+                self.sweep_not_before = self.in_mono(self.shrunk(policy::RETRY_WAIT));
+                self.looked_locked(Vec::new())
+            }
+        }
     }
 
     pub(super) fn prepared(&mut self, result: Result<(), FileFault>) -> Action {

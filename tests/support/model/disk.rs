@@ -143,25 +143,22 @@ impl Disk {
         self.temporaries.remove(&name);
     }
 
-    /// As the real sweep: the latest complete token, and old rubbish goes.
-    pub(crate) fn sweep(&mut self, now_ms: i64) -> Option<Session> {
+    /// As the real sweep: the complete tokens, and old rubbish goes.
+    pub(crate) fn sweep(&mut self, now_ms: i64) -> Vec<Session> {
         let in_file = self.file_session().cloned();
-        let is_needed =
-            |session: &Session| in_file.as_ref().is_none_or(|in_file| session.is_later_than(in_file));
-        let mut latest: Option<Session> = None;
+        let is_needed = |session: &Session| {
+            in_file
+                .as_ref()
+                .is_none_or(|in_file| in_file.id() != session.id() || session.is_later_than(in_file))
+        };
+        let mut found = Vec::new();
         self.temporaries.retain(|_, temporary| {
             let is_old = now_ms - temporary.made_ms > RUBBISH_AGE_MS;
             let Content::Complete(session) = &temporary.seen else { return !is_old };
-            let is_kept = is_needed(session);
-            if latest
-                .as_ref()
-                .is_none_or(|latest| session.is_later_than(latest) || (is_kept && !is_needed(latest)))
-            {
-                latest = Some(session.clone());
-            }
-            is_kept || !is_old
+            found.push(session.clone());
+            is_needed(session) || !is_old
         });
-        latest
+        found
     }
 
     pub(crate) fn begin_store(
