@@ -106,7 +106,7 @@ fn an_old_leftover_is_kept_until_the_file_holds_its_token() {
     fs::File::open(&leftover).unwrap().set_modified(an_hour_ago).unwrap();
     let now = Timestamp::of_file(&directory.path().metadata().unwrap()).unwrap();
     let mut file = TokenFile::new(place(&path));
-    assert_eq!(file.sweep(at(NOW), now).sessions, [new.clone()]);
+    assert_eq!(file.sweep(at(NOW), now).sessions, std::slice::from_ref(&new));
     assert!(leftover.exists(), "the only copy of a token");
     assert_eq!(file.store(&new, Some(old.token()), now, || {}), StoreOutcome::Done);
     file.sweep(at(NOW), now);

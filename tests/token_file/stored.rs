@@ -99,7 +99,7 @@ fn a_token_that_cannot_be_renamed_into_place_stays_beside_it() {
     drop(file);
     let mut next = TokenFile::new(place(&path));
     let time = DaemonTime { earliest: NOW, latest: NOW, is_known: true };
-    assert_eq!(next.sweep(time, NOW).sessions, [new.clone()], "a later process finds it");
+    assert_eq!(next.sweep(time, NOW).sessions, std::slice::from_ref(&new), "a later process finds it");
     fs::remove_dir(&path).unwrap();
     assert_eq!(next.store(&new, None, NOW, || {}), StoreOutcome::Done);
 }
