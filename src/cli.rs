@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::config::RawConfig;
+use crate::log;
 use crate::time::{Clock as _, SystemClock};
 use arguments::{Command, Flag, Input, Operand, Parsed, Value};
 
@@ -277,6 +278,13 @@ static COMMANDS: [Command; 11] = [
 
 /// Runs the program with the arguments after its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    log::panics_by_place();
+    let code = run_parsed(arguments);
+    log::settle();
+    code
+}
+
+fn run_parsed(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match arguments::parse(&COMMANDS, arguments) {
         Ok(Parsed::Help(command)) => {
             finish(output::print(&help::text(&COMMANDS, command)).map(|()| ExitCode::SUCCESS))
@@ -302,7 +310,7 @@ fn run_command(input: &Input) -> ExitCode {
         }
         return ExitCode::from(WRONG_USAGE);
     }
-    crate::log::set_threshold(config.log_level);
+    log::set_threshold(config.log_level);
     finish((input.command.run)(input, config))
 }
 

@@ -15,7 +15,7 @@ use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
 use crate::server::toolbox::ToolChoice;
-use crate::server::{self, ConfigProblem, Settings, call_pool};
+use crate::server::{self, ConfigProblem, Settings};
 use crate::time::{Clock as _, SystemClock};
 
 /// The name under which the sandbox presents itself, so that nobody takes it for a wallet with money.
@@ -25,7 +25,6 @@ const SANDBOX_NAME: &str = "waiaas-sandbox";
 const UNNAMED: &str = "waiaas-wallet";
 
 pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
-    call_pool::log_panics_by_place();
     if !input.has("sandbox") {
         return serve(config, None);
     }
