@@ -250,7 +250,8 @@ static COMMANDS: [Command; 11] = [
         name: "call",
         about: "call one tool",
         details: "Prints the tool's result. JSON is one object with the tool's arguments, none if left out. Exits \
-                  with 1 if the result is an error.",
+                  with 1 if the result is an error. Interrupted, it waits two seconds for the result, lets a renewal of \
+                  the token finish, and ends by the signal; a second one ends it at once.",
         operands: &[Operand { name: "TOOL", required: true }, Operand { name: "JSON", required: false }],
         flags: &[],
         keeps_problems: false,

@@ -214,7 +214,7 @@ pub(super) fn stopped_terminal() {
     let directory = tempfile::tempdir().expect("a directory");
     let shown = directory.path().join("shown");
     // The client's pipes are handed on as 3 and 4, because the terminal takes 0, 1 and 2.
-    let script = "exec 3<&0 4>&1; { printf 'x\\023'; sleep 9; } | \
+    let script = "exec 3<&0 4>&1; { printf 'x\\023'; sleep 6; } | \
                   script -q -c 'sleep 0.5; exec \"$PROGRAM\" serve <&3 >&4' /dev/null >\"$SHOWN\" 2>&1";
     let mut command = Command::new("sh");
     command.args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").env("SHOWN", &shown);
