@@ -32,6 +32,7 @@ mod man;
 mod operator;
 mod output;
 mod password;
+mod process;
 mod refresh_token;
 mod replacement;
 mod serve;
@@ -280,6 +281,7 @@ static COMMANDS: [Command; 11] = [
 /// Runs the program with the arguments after its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     log::panics_by_place();
+    process::prepare();
     let code = run_parsed(arguments);
     log::settle();
     code

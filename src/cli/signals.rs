@@ -14,7 +14,8 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 #[cfg(unix)]
 pub use unix::{
-    Parents, let_a_second_signal_end, stop_on_other_signals, stop_on_signals, stop_requests, undisturbed,
+    Parents, let_a_second_signal_end, outlive_large_files, stop_on_other_signals, stop_on_signals,
+    stop_requests, undisturbed,
 };
 
 /// What is known of requests to stop.
@@ -60,6 +61,10 @@ impl Stop {
 pub fn undisturbed<R>(work: impl FnOnce() -> R) -> io::Result<R> {
     Ok(work())
 }
+
+/// Elsewhere there is no such signal.
+#[cfg(not(unix))]
+pub fn outlive_large_files() {}
 
 #[cfg(unix)]
 mod unix {
@@ -236,6 +241,12 @@ mod unix {
             let worker = thread::Builder::new().name("undisturbed".to_owned()).spawn_scoped(scope, work)?;
             worker.join().map_err(|_| io::Error::other("it panicked"))
         })
+    }
+
+    /// A write that would make a file larger than this user may have it (`ulimit -f`) is an error of that write.
+    pub fn outlive_large_files() {
+        // Without the handler such a write ends the program, as it always did.
+        let _ = flag::register(SIGXFSZ, &IGNORED);
     }
 
     /// All signals whose usual effect is the end of a program, and that can be caught.

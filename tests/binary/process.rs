@@ -13,6 +13,7 @@ use waiaas_mcp::time::{Clock as _, SystemClock};
 use super::Scene;
 use super::daemon::{Claims, Daemon, program, until};
 use super::player::{Player, serve};
+use super::situations::due_soon;
 
 #[path = "process/unread.rs"]
 mod unread;
@@ -40,6 +41,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("SIGTERM to call while it hangs and a renewal is in flight", || call_hangs("-TERM", 15)),
     ("SIGINT to call while it hangs and a renewal is in flight", || call_hangs("-INT", 2)),
     ("SIGINT to the demo", demo_interrupted),
+    ("no file may grow when the token is due", no_file_may_grow),
 ];
 
 /// The end of a program that has nothing to wait for any more, on a busy machine.
@@ -234,4 +236,30 @@ fn demo_interrupted() {
     let ended = running.wait_with_output().expect("it ends");
     assert_eq!(signal_of(ended.status), Some(2), "{ended:?}");
     assert_eq!(left(), 0, "a directory was left behind");
+}
+
+/// `ulimit -f 0`: writing is an error, and no end of the program.
+fn no_file_may_grow() {
+    let daemon = due_soon();
+    let limited = ["sh", "-c", "ulimit -f 0 && exec \"$@\"", "sh"];
+    let mut player = Player::start(&mut before_serve(&daemon, &limited));
+    player.initialize();
+    player.call_until(
+        "it is told",
+        |outcome| outcome.assert_balance("while no file may grow"),
+        |player| player.times_told("token_file.not_writable") > 0,
+    );
+    player.balance().assert_balance("after the token was due");
+    assert_eq!(player.end().code, Some(0));
+    // And as a command that ends at once, whose only file is stderr.
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = directory.path().join("log");
+    let ended = Command::new("sh")
+        .args(["-c", "ulimit -f 0 && exec \"$@\" 2>>\"$0\""])
+        .arg(&log)
+        .arg(program().get_program())
+        .arg("no-such-command")
+        .status()
+        .expect("a shell");
+    assert_eq!(ended.code(), Some(2));
 }
