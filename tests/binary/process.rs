@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use waiaas_mcp::time::{Clock as _, SystemClock};
 
 use super::Scene;
 use super::daemon::{Claims, Daemon, program, until};
-use super::player::{Player, serve};
+use super::player::{Player, pointed_at, serve};
 use super::situations::due_soon;
 
 #[path = "process/unread.rs"]
@@ -42,6 +44,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("SIGINT to call while it hangs and a renewal is in flight", || call_hangs("-INT", 2)),
     ("SIGINT to the demo", demo_interrupted),
     ("no file may grow when the token is due", no_file_may_grow),
+    ("the memory of a process that holds a token", memory_is_roots),
 ];
 
 /// The end of a program that has nothing to wait for any more, on a busy machine.
@@ -262,4 +265,34 @@ fn no_file_may_grow() {
         .status()
         .expect("a shell");
     assert_eq!(ended.code(), Some(2));
+}
+
+/// What belongs to root cannot be read by other processes of the same user, and is not written into a core file.
+fn memory_is_roots() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let daemon = Daemon::start(300);
+    let plain = program();
+    let is_root = fs::metadata(daemon.token_file()).expect("a token file").uid() == 0;
+    let mut command = Command::new("setpriv");
+    let other = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let works = Command::new("setpriv").args(other).args(["test", "-x"]).arg(plain.get_program()).status();
+    if !is_root {
+        command = program();
+    } else if works.is_ok_and(|status| status.success()) {
+        command.args(other).arg(plain.get_program()).env_clear().env("HOME", "/nonexistent");
+    } else {
+        println!("skipped: this is root, and nobody else can run the program");
+        return;
+    }
+    pointed_at(&mut command, daemon.base_url(), daemon.data_dir());
+    let mut player = Player::start(&mut command);
+    player.initialize();
+    let of_process = |name: &str| format!("/proc/{}/{name}", player.process_id());
+    let memory = fs::metadata(of_process("mem")).expect("a process");
+    assert_eq!(memory.uid(), 0, "its memory belongs to its user");
+    // What everybody may know is there as before.
+    assert!(fs::read_to_string(of_process("status")).expect("a process").contains("VmRSS:"));
+    assert!(Path::new(&of_process("stat")).exists());
 }
