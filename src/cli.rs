@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::config::RawConfig;
+use crate::log;
 use crate::time::{Clock as _, SystemClock};
 use arguments::{Command, Flag, Input, Operand, Parsed, Value};
 
@@ -31,6 +32,7 @@ mod man;
 mod operator;
 mod output;
 mod password;
+mod process;
 mod refresh_token;
 mod replacement;
 mod serve;
@@ -249,7 +251,8 @@ static COMMANDS: [Command; 11] = [
         name: "call",
         about: "call one tool",
         details: "Prints the tool's result. JSON is one object with the tool's arguments, none if left out. Exits \
-                  with 1 if the result is an error.",
+                  with 1 if the result is an error. Interrupted, it waits two seconds for the result, lets a renewal of \
+                  the token finish, and ends by the signal; a second one ends it at once.",
         operands: &[Operand { name: "TOOL", required: true }, Operand { name: "JSON", required: false }],
         flags: &[],
         keeps_problems: false,
@@ -277,6 +280,14 @@ static COMMANDS: [Command; 11] = [
 
 /// Runs the program with the arguments after its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    log::panics_by_place();
+    process::prepare();
+    let code = run_parsed(arguments);
+    log::settle();
+    code
+}
+
+fn run_parsed(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match arguments::parse(&COMMANDS, arguments) {
         Ok(Parsed::Help(command)) => {
             finish(output::print(&help::text(&COMMANDS, command)).map(|()| ExitCode::SUCCESS))
@@ -302,7 +313,7 @@ fn run_command(input: &Input) -> ExitCode {
         }
         return ExitCode::from(WRONG_USAGE);
     }
-    crate::log::set_threshold(config.log_level);
+    log::set_threshold(config.log_level);
     finish((input.command.run)(input, config))
 }
 

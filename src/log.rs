@@ -1,11 +1,11 @@
 //! The log: one line on stderr for one event, `[waiaas-mcp:session] level=info event=renewal.succeeded …`.
 //!
-//! Used by every module that does something. The only file that writes to stderr. What may be logged is
-//! decided by type: a value must be [`Loggable`], and tokens, passwords and bodies are not. Somebody may read along
-//! ([`read_along`]), and gets the same events in pieces. Refuses to know what the events mean.
+//! Used by every module that does something. What may be logged is decided by type: a value must be [`Loggable`], and
+//! tokens, passwords and bodies are not. Somebody may read along ([`read_along`]), and gets the same events in pieces.
+//! What commands say to people goes the same way ([`say`]), so that nothing in the program ever waits for stderr.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::panic;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::time::Timestamp;
+
+mod backlog;
+mod sink;
 
 /// How much a reader needs to see an event. Ordered: a lower one is shown wherever a higher one is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,6 +56,10 @@ pub struct Foreign<'a>(pub &'a str);
 /// Longest piece of foreign text in a log line, in characters: enough for any code or message of an operating
 /// system, too little for a body.
 pub const FOREIGN_CHARS_MAX: usize = 120;
+
+/// How long somebody who has said something waits for it to be read: a reader that reads at all does so within
+/// milliseconds, and a person who waits for a command does not notice it.
+const SETTLE_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// How every session token begins.
 const TOKEN_PREFIX: &str = "wai_sess_";
@@ -96,13 +103,11 @@ pub fn set_reading(level: Option<Level>) {
     LEVELS_READ.store(level.map_or(0, |level| level as u8 + 1), Ordering::Relaxed);
 }
 
-/// Writes one event, if its level is shown. A closed or full stderr is ignored: the log must never be a reason
-/// to stop serving.
+/// Writes one event, if its level is shown. Never waits: where nobody reads, lines are lost and counted, because the
+/// log must never be a reason to stop serving.
 pub fn event(area: Area, level: Level, name: &'static str, fields: &[(&'static str, &dyn Loggable)]) {
     if level as u8 <= THRESHOLD.load(Ordering::Relaxed) {
-        let line = line(area, level, name, fields);
-        // One write for the whole line, so that lines of several threads or processes do not mix.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        sink::write(&line(area, level, name, fields));
     }
     if (level as u8) < LEVELS_READ.load(Ordering::Relaxed)
         && let Some(reader) = &*READER.lock()
@@ -110,6 +115,27 @@ pub fn event(area: Area, level: Level, name: &'static str, fields: &[(&'static s
         let fields = fields.iter().map(|(key, value)| (*key, text_of(*value))).collect();
         reader(Event { area, level, name, fields });
     }
+}
+
+/// Writes lines for a person, and waits a little until they are there: what is printed to stdout afterwards comes after
+/// them on a terminal too. They are lost if nobody reads.
+pub fn say(text: &str) {
+    sink::write(text);
+    settle();
+}
+
+/// Gives what was logged a little time to be written: the program is about to end.
+pub fn settle() {
+    sink::settle(SETTLE_TIME_MAX);
+}
+
+/// From now on a panic is one line in the log that says where it happened, and not what with: a panic's message
+/// may quote anything.
+pub fn panics_by_place() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        event(Area::Server, Level::Error, "panic", &[("at", &Foreign(&place.unwrap_or_default()))]);
+    }));
 }
 
 fn text_of(value: &dyn Loggable) -> String {

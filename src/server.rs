@@ -49,7 +49,7 @@ use wallet_service::WalletService;
 pub use wallet_service::{ConfigProblem, Settings};
 
 /// How long calls in flight may go on once stdin has ended or the program was told to stop.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// How long everything else waits for the first message. A client writes it right after it has started the program;
 /// one that takes its time finds the session at work.

@@ -121,9 +121,7 @@ impl Strace {
                 let _ = strace.child.kill();
                 let mut said = String::new();
                 let _ = std::io::Read::read_to_string(&mut strace.child.stderr.take().unwrap(), &mut said);
-                return Err(format!(
-                    "strace could not attach (run as root, or set kernel.yama.ptrace_scope=0): {said}"
-                ));
+                return Err(format!("strace could not attach (run as root): {said}"));
             }
             thread::sleep(Duration::from_millis(1));
         }

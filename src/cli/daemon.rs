@@ -54,7 +54,7 @@ impl Keeper {
 }
 
 /// There is no thread to be had.
-fn no_thread(error: &io::Error) -> Failure {
+pub(super) fn no_thread(error: &io::Error) -> Failure {
     Failure {
         what: format!("the operating system gives no thread: {error}"),
         advice: "Look at the limit of processes of this user (`ulimit -u`).".to_owned(),

@@ -3,13 +3,15 @@
 //! an outage.
 //!
 //! Used by the command line. Everything shown has happened: a step that does not happen ends the demo with
-//! exit code 1. Refuses to look into the server: it knows what a client and an operator can see.
+//! exit code 1. It does not look into the server: it knows what a client and an operator can see. Interrupted, it takes
+//! everything away that it has made.
 
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::Input;
+use super::signals::{self, Stop};
 use super::{Failure, output};
 use crate::config::Config;
 use crate::sandbox::{self, Sandbox, SessionLimits};
@@ -35,12 +37,23 @@ const OUTAGE: Duration = Duration::from_millis(3_500);
 const RENEWALS_SHOWN: usize = 2;
 
 pub(super) fn run(_input: &Input, _config: Config) -> Result<ExitCode, Failure> {
+    let stop = signals::stop_requests()?;
+    let played = play(&stop);
+    if played.is_err() && stop.is_requested() {
+        // By now server, daemon and directory are gone.
+        return Ok(stop.end());
+    }
+    played
+}
+
+fn play(stop: &Stop) -> Result<ExitCode, Failure> {
     let sandbox =
         Sandbox::start(sandbox::Options { ttl_s: Some(TOKEN_LIFE_S), ..sandbox::Options::default() })
             .map_err(|error| failed(&format!("the sandbox daemon did not start: {error}")))?;
     let mut show = Show { clock: SystemClock::start(), sandbox, calls: 0 };
     show.introduce()?;
-    let mut client = Client::start(&show.sandbox).map_err(|error| failed(&format!("no server: {error}")))?;
+    let mut client =
+        Client::start(&show.sandbox, stop).map_err(|error| failed(&format!("no server: {error}")))?;
     show.greet(&mut client)?;
     show.renewals(&mut client)?;
     show.replaced_token(&mut client)?;

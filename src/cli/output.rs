@@ -1,13 +1,14 @@
 //! What commands print: results on stdout, complaints on stderr.
 //!
 //! Used by the commands that print a result; `serve` is not one of them, its stdout belongs to the protocol.
-//! Refuses to be the reason for a panic: a closed pipe is a reader that has seen enough.
+//! A closed pipe is a reader that has seen enough, and no reason for a panic; a stderr that nobody reads is no reason to
+//! wait.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use super::Failure;
 use crate::config;
-use crate::log::{Foreign, Loggable as _};
+use crate::log::{self, Foreign, Loggable as _};
 
 /// How words are made to stand out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,13 +70,12 @@ pub(super) fn writer() -> impl io::Write {
 
 /// Says on stderr what happened and what to do.
 pub(super) fn complain(what: &str, advice: &str) {
-    let text = format!("waiaas-mcp: {what}\n{advice}\n");
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    log::say(&format!("waiaas-mcp: {what}\n{advice}\n"));
 }
 
 /// Says something on stderr that is neither a result nor a failure.
 pub(super) fn remark(text: &str) {
-    let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    log::say(&format!("{text}\n"));
 }
 
 /// Text from outside, as it can be shown on a terminal: cut, and without anything that would steer it.

@@ -2,6 +2,7 @@
 //!
 //! Its first line says, as one JSON object, where everything is. Refuses to know who stops it.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,19 +35,18 @@ pub(super) fn command(input: &Input, _config: Config) -> Result<ExitCode, Failur
         advice: "Look whether the port is free and the data directory can be written.".to_owned(),
     };
     let stop = signals::stop_requests().map_err(failure)?;
-    run(options, &stop, &mut output::writer()).map_err(failure)?;
+    run(options, stop.requested(), &mut output::writer()).map_err(failure)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Starts the sandbox, writes the line to `out`, and runs until `stop` gets a message or is closed.
+/// Starts the sandbox, writes the line to `out`, and runs until `stop` is closed.
 ///
 /// # Errors
 /// If the port is taken, the data directory cannot be written, or nobody reads `out`.
-pub fn run(options: Options, stop: &Receiver<()>, out: &mut impl Write) -> io::Result<()> {
+pub fn run(options: Options, stop: &Receiver<Infallible>, out: &mut impl Write) -> io::Result<()> {
     let sandbox = Sandbox::start(options)?;
     writeln!(out, "{}", first_line(&sandbox))?;
     out.flush()?;
-    // Either way there is nobody left to serve.
     let _ = stop.recv();
     sandbox.stop();
     Ok(())
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn the_first_line_says_where_everything_is() {
         let (sender, receiver) = crossbeam_channel::bounded(1);
-        sender.send(()).expect("there is room");
+        drop(sender);
         let mut out = Vec::new();
         run(Options::default(), &receiver, &mut out).expect("starts and stops");
         let text = String::from_utf8(out).expect("UTF-8");

@@ -15,7 +15,8 @@ use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
 use crate::server::toolbox::ToolChoice;
-use crate::server::{self, ConfigProblem, Settings, call_pool};
+use crate::server::{self, ConfigProblem, Settings};
+use crate::session::worker::Worker;
 use crate::time::{Clock as _, SystemClock};
 
 /// The name under which the sandbox presents itself, so that nobody takes it for a wallet with money.
@@ -25,7 +26,6 @@ const SANDBOX_NAME: &str = "waiaas-sandbox";
 const UNNAMED: &str = "waiaas-wallet";
 
 pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
-    call_pool::log_panics_by_place();
     if !input.has("sandbox") {
         return serve(config, None);
     }
@@ -44,11 +44,9 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
     // Before the first answer, because the client may be gone right after it.
     let parent = Parents::parent_now();
     let connection = Connection::stdio().map_err(|error| no_stdio(&error))?;
+    let waker = connection.waker();
     // Signals that come from here on end the program in order.
-    if let Err(error) = signals::stop_on_signals(&connection.waker()) {
-        let detail = error.to_string();
-        log::event(Area::Server, Level::Warn, "signals.unavailable", &[("error", &log::Foreign(&detail))]);
-    }
+    warn_if_unavailable(signals::stop_on_signals(&waker));
     // With a wrong configuration nothing is read and nobody is asked: every call explains what is wrong.
     let (daemon, keeper) = match config.problems.first() {
         Some(problem) => {
@@ -74,12 +72,28 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
     server::run(connection, settings, |connection| {
         let at_start = parent.with_grandparent();
         connection.watch_client(move || at_start.are_gone(Parents::now()));
+        warn_if_unavailable(signals::stop_on_other_signals(&waker));
         worker = keeper.map(Keeper::start);
+        let begin_no_more =
+            worker.as_ref().and_then(|worker| worker.as_ref().ok()).map(Worker::begin_no_more);
+        connection.when_ending(move || {
+            if let Some(begin_no_more) = begin_no_more {
+                begin_no_more();
+            }
+            signals::let_a_second_signal_end(waker.stop_flag());
+        });
     });
     if let Some(worker) = worker {
         worker?.shut_down();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn warn_if_unavailable(registered: io::Result<()>) {
+    if let Err(error) = registered {
+        let detail = error.to_string();
+        log::event(Area::Server, Level::Warn, "signals.unavailable", &[("error", &log::Foreign(&detail))]);
+    }
 }
 
 fn no_stdio(error: &io::Error) -> Failure {

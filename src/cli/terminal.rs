@@ -3,9 +3,10 @@
 //! Used by the commands that ask. Questions go to stderr, because stdout is for results. Where stdin or stderr is
 //! no terminal nobody is asked anything. Refuses to know what is asked.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 
 use super::Failure;
+use crate::log;
 
 /// Longest answer that is read, in bytes. Nobody types more; a terminal's own limit is about this too.
 const ANSWER_BYTES_MAX: u64 = 4096;
@@ -30,13 +31,13 @@ pub(super) fn read_stdin(bytes_max: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`Failure`] if there is no answer: the terminal is closed, or it was Ctrl-D.
 pub(super) fn ask(question: &str) -> Result<String, Failure> {
-    say(question);
+    log::say(question);
     let mut line = String::new();
     let read = io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut line);
     match read {
         Ok(bytes) if bytes > 0 => Ok(line.trim().to_owned()),
         _ => {
-            say("\n");
+            log::say("\n");
             Err(no_answer())
         }
     }
@@ -58,11 +59,6 @@ pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
 /// [`Failure`] if there is no answer.
 pub(super) fn ask_hidden(question: &str) -> Result<String, Failure> {
     hidden::ask(question).map_err(|_| no_answer())
-}
-
-fn say(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
 fn no_answer() -> Failure {

@@ -65,6 +65,8 @@ pub struct Connection {
     wake: UnixStream,
     waker: Waker,
     is_client_gone: Box<dyn FnMut() -> bool + Send>,
+    /// Called once no more is read.
+    on_end: Option<Box<dyn FnOnce() + Send>>,
     /// Nothing more is read.
     input_ended: bool,
     end_told: bool,
@@ -113,6 +115,7 @@ impl Connection {
             wake,
             waker: Waker(Arc::new(state)),
             is_client_gone: Box::new(|| false),
+            on_end: None,
             input_ended: false,
             end_told: false,
             stop_told: false,
@@ -125,6 +128,14 @@ impl Connection {
     /// pipe to somebody else, so that its end of input never comes.
     pub fn watch_client(&mut self, is_gone: impl FnMut() -> bool + Send + 'static) {
         self.is_client_gone = Box::new(is_gone);
+    }
+
+    /// Calls this when the server begins to end, or now if it has begun.
+    pub fn when_ending(&mut self, on_end: impl FnOnce() + Send + 'static) {
+        if self.end_told {
+            return on_end();
+        }
+        self.on_end = Some(Box::new(on_end));
     }
 
     /// For threads that have something for the server.
@@ -163,6 +174,9 @@ impl Connection {
         self.end_told = true;
         self.lines = LineBuffer::default();
         self.patience = FLUSH_TIME_MAX;
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
     }
 
     /// Writes one message and waits until it is written; `false` if the client reads no more.

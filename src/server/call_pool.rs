@@ -226,16 +226,6 @@ impl CallThread {
     }
 }
 
-/// From now on a panic is one line in the log that says where it happened, and not what with: a panic's message
-/// may quote anything.
-pub fn log_panics_by_place() {
-    panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
-        let place = place.unwrap_or_default();
-        log::event(Area::Server, Level::Error, "panic", &[("at", &Foreign(&place))]);
-    }));
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

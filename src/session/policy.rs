@@ -148,8 +148,8 @@ pub const RENAME_ATTEMPTS_MAX: u32 = 3;
 /// The pause between them.
 pub const RENAME_PAUSE: Duration = Duration::from_millis(25);
 
-/// How long the program's end waits for a renewal in flight.
-pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long the program's end waits for a renewal in flight: what its answer brings may exist nowhere else.
+pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(30);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never, select, unbounded};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, never, select, unbounded,
+};
 
 use super::answers::{self, Introspection};
 use super::events::{Action, AttemptId, Event, LockOutcome, LockPurpose, Moment, Wake, World};
@@ -40,8 +42,8 @@ pub struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// What the ending program and the worker must see in the same order: either the worker sees that it is to
-/// end and sends no renewal, or the program sees the renewal and waits for it.
+/// What the ending program and the worker must see in the same order: either the worker sees that no renewal shall
+/// begin and sends none, or the program sees the renewal and waits for it.
 #[derive(Default)]
 struct Flags {
     stopping: AtomicBool,
@@ -92,13 +94,30 @@ impl Worker {
         Ok(Worker { stop, ended, flags, thread })
     }
 
+    /// For the time in which the program is ending already and calls may still finish: has no renewal begin any more.
+    /// Everything else goes on.
+    pub fn begin_no_more(&self) -> impl FnOnce() + Send + 'static {
+        let flags = Arc::clone(&self.flags);
+        move || flags.stopping.store(true, Ordering::SeqCst)
+    }
+
     /// Ends the worker. A renewal in flight is let finish, for [`policy::SHUTDOWN_WAIT_MAX`] at most; no new
     /// one begins. Anything else it is doing is not waited for: there is nothing to lose.
     pub fn shut_down(self) {
+        self.shut_down_within(policy::SHUTDOWN_WAIT_MAX);
+    }
+
+    /// The same with another bound.
+    pub fn shut_down_within(self, time_max: Duration) {
         self.flags.stopping.store(true, Ordering::SeqCst);
         drop(self.stop);
         if self.flags.renewing.load(Ordering::SeqCst) {
-            let _ = self.ended.recv_timeout(policy::SHUTDOWN_WAIT_MAX);
+            let what: &'static str = "the answer to a renewal";
+            let fields: [(&str, &dyn log::Loggable); 2] = [("for", &what), ("at_most", &time_max)];
+            log::event(Area::Session, Level::Warn, "shutdown.waiting", &fields);
+            if self.ended.recv_timeout(time_max) == Err(RecvTimeoutError::Timeout) {
+                log::event(Area::Session, Level::Warn, "shutdown.unanswered", &fields);
+            }
         }
         if self.thread.is_finished() {
             let _ = self.thread.join();
@@ -237,7 +256,7 @@ impl DaemonWorld {
         if let Some(reported) = reported {
             return self.classified(reported);
         }
-        if !self.stop_told && self.flags.stopping.load(Ordering::SeqCst) {
+        if !self.stop_told && self.stopped.try_recv() == Err(TryRecvError::Disconnected) {
             self.stop_told = true;
             return Wake::Shutdown;
         }

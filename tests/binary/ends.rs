@@ -19,7 +19,6 @@ pub(crate) const SCENES: &[Scene] = &[
     ("stdin is closed while a call is in flight", call_in_flight),
     ("stdin is closed while a call hangs", call_hangs),
     ("SIGTERM while a renewal is in flight", || renewal_in_flight(|player| player.end_by("-TERM"))),
-    ("SIGTERM while a renewal hangs", renewal_hangs),
     ("stdin is closed while a renewal is in flight", || renewal_in_flight(Player::end)),
     ("stdin is closed before anything was said", nothing_said),
     ("the last line has no newline", last_line),
@@ -78,20 +77,6 @@ fn renewal_in_flight(end: fn(Player) -> Ended) {
     // It is not only in the file: it works, and can be renewed.
     Player::of(&daemon).balance().assert_balance("the next process");
     daemon.ledger().assert_undisturbed();
-}
-
-fn renewal_hangs() {
-    /// The longest wait for a renewal in flight, and the end itself.
-    const END_MAX: Duration = Duration::from_secs(6);
-    let daemon = Daemon::with_aged_token(60, 40);
-    daemon.inject_on_renewals(json!({ "kind": "hang" }));
-    let mut player = Player::of(&daemon);
-    player.wait_for("renewal.attempt", 1);
-    let ended = player.end_by("-TERM");
-    assert_eq!(ended.code, Some(0), "{:?}", ended.printed.stderr);
-    assert!(ended.took < END_MAX, "{:?}", ended.took);
-    // Nothing was committed, so the old token is still the one.
-    Player::of(&daemon).balance().assert_balance("the next process");
 }
 
 fn nothing_said() {

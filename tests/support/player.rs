@@ -84,16 +84,23 @@ impl Player {
 
     /// Runs a command that is the server, and says nothing yet.
     pub(crate) fn start(command: &mut Command) -> Player {
+        Player::start_unread(command, Stdio::piped())
+    }
+
+    /// The same with this stderr, which nobody reads.
+    pub(crate) fn start_unread(command: &mut Command, stderr: Stdio) -> Player {
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the program runs");
+        // The command holds on to what it was given, and a pipe ends with its last writer.
+        command.stderr(Stdio::null());
         Player {
             stdin: process.stdin.take(),
             stdout: lines(process.stdout.take().expect("a pipe")),
-            stderr: lines(process.stderr.take().expect("a pipe")),
+            stderr: process.stderr.take().map_or_else(|| unbounded().1, lines),
             process,
             unread: Vec::new(),
             printed: Printed::default(),
@@ -266,19 +273,39 @@ impl Player {
         self.clock.now().mono
     }
 
+    /// Closes the server's input.
+    pub(crate) fn close(&mut self) {
+        self.stdin = None;
+    }
+
     /// Closes the server's input and waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         let since = self.now();
-        self.stdin = None;
+        self.close();
         self.wait(since)
     }
 
-    /// Sends a signal and waits for the server's end. Its input stays open.
-    pub(crate) fn end_by(self, signal: &str) -> Ended {
-        let since = self.now();
+    /// Sends a signal.
+    pub(crate) fn signal(&mut self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
         assert!(sent.expect("kill").success());
+    }
+
+    /// Sends a signal and waits for the server's end. Its input stays open.
+    pub(crate) fn end_by(mut self, signal: &str) -> Ended {
+        let since = self.now();
+        self.signal(signal);
         self.wait(since)
+    }
+
+    /// Waits for the server's end, which was asked for already.
+    pub(crate) fn wait_for_end(self) -> Ended {
+        let since = self.now();
+        self.wait(since)
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("it can be waited for").is_none()
     }
 
     fn wait(mut self, since: Duration) -> Ended {

@@ -3,6 +3,7 @@
 //!
 //! Used by the demo. Refuses to know what the story is.
 
+use std::convert::Infallible;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, after, select, unbounded};
 use serde_json::{Value, json};
 
+use crate::cli::signals::Stop;
 use crate::config;
 use crate::sandbox::Sandbox;
 
@@ -20,6 +22,8 @@ pub(super) struct Client {
     input: Option<ChildStdin>,
     answers: Receiver<String>,
     log: Receiver<String>,
+    /// Closed when the demo shall end, which ends every wait.
+    stopped: Receiver<Infallible>,
     told: Vec<String>,
     next_id: u64,
 }
@@ -36,7 +40,7 @@ pub(super) enum Outcome {
 
 impl Client {
     /// Starts the server as a client would, with nothing but the sandbox's address and directory.
-    pub(super) fn start(sandbox: &Sandbox) -> io::Result<Client> {
+    pub(super) fn start(sandbox: &Sandbox, stop: &Stop) -> io::Result<Client> {
         let mut child = Command::new(config::own_path()?)
             .arg("serve")
             .env_clear()
@@ -49,7 +53,8 @@ impl Client {
         let input = child.stdin.take();
         let answers = child.stdout.take().map(lines).ok_or(io::ErrorKind::BrokenPipe)?;
         let log = child.stderr.take().map(lines).ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Client { child, input, answers, log, told: Vec::new(), next_id: 1 })
+        let stopped = stop.requested().clone();
+        Ok(Client { child, input, answers, log, stopped, told: Vec::new(), next_id: 1 })
     }
 
     /// The handshake. Returns who answered, and in which revision.
@@ -95,6 +100,7 @@ impl Client {
                     Err(_) => return,
                 },
                 recv(over) -> _ => return,
+                recv(self.stopped) -> _ => return,
             }
         }
     }
@@ -124,7 +130,7 @@ impl Client {
         self.input = None;
         // Its output ends with it.
         loop {
-            match self.answers.recv_timeout(time_max) {
+            match self.answer(time_max)? {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => return Err("the server did not end".to_owned()),
@@ -139,15 +145,21 @@ impl Client {
         self.next_id += 1;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))?;
         loop {
-            let line = self
-                .answers
-                .recv_timeout(time_max)
-                .map_err(|_| format!("{method} was not answered in time"))?;
+            let line = self.answer(time_max)?.map_err(|_| format!("{method} was not answered in time"))?;
             let message: Value = serde_json::from_str(&line)
                 .map_err(|_| "the server wrote a line that is not JSON".to_owned())?;
             if message.get("id").and_then(Value::as_u64) == Some(id) {
                 return message.get("result").cloned().ok_or_else(|| format!("{method} was answered {line}"));
             }
+        }
+    }
+
+    /// The next line of the server, unless the demo shall end.
+    fn answer(&self, time_max: Duration) -> Result<Result<String, RecvTimeoutError>, String> {
+        select! {
+            recv(self.answers) -> line => Ok(line.map_err(|_| RecvTimeoutError::Disconnected)),
+            recv(self.stopped) -> _ => Err("it was interrupted".to_owned()),
+            default(time_max) => Ok(Err(RecvTimeoutError::Timeout)),
         }
     }
 
