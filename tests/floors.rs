@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What may be named in these files only.
 const ONE_FILE_EACH: &[(&str, &[&str])] = &[
-    ("ureq", &["http/client.rs"]),
+    ("ureq", &["http/client.rs", "http/client/watched.rs"]),
     ("Instant", &["time.rs"]),
     ("SystemTime", &["time.rs", "sandbox/clock.rs"]),
     ("stdout", &["mcp/stdio.rs", "cli/output.rs", "cli/demo/client.rs"]),

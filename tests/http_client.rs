@@ -95,3 +95,24 @@ fn an_answers_headers_are_bounded() {
         }
     }
 }
+
+#[test]
+fn whether_a_request_was_sent_is_told_by_the_connection() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let sent = |scheme: &str, repeatable| {
+        let base = BaseUrl::parse(&format!("{scheme}://{address}")).expect("a good URL");
+        let request = Request { repeatable, ..Request::get("/health") };
+        let fault = Http::new(base).send(&request, Credential::None, Duration::from_millis(300));
+        fault.expect_err("nobody answers").sent
+    };
+    // It is connected to, because the system accepts, and says nothing.
+    for repeatable in [true, false] {
+        assert!(sent("http", repeatable), "it may have been read");
+        assert!(!sent("https", repeatable), "the handshake did not end");
+    }
+    drop(listener);
+    for scheme in ["http", "https"] {
+        assert!(!sent(scheme, false), "nobody listens");
+    }
+}
