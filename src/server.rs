@@ -134,6 +134,9 @@ pub fn serve(
         let event = server.next_event();
         server.handle_event(event);
     }
+    // Where nobody reads any more there are some; the caller may have to wait for a renewal, and they must not go on with
+    // what that brings.
+    server.cancel_calls();
     server.end.unwrap_or(ServerEnd::OutputClosed)
 }
 

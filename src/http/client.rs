@@ -19,12 +19,13 @@ use ureq::unversioned::transport::{Connector as _, NextTimeout, TcpConnector};
 use ureq::{Agent, AsSendBody};
 
 use super::base_url::BaseUrl;
+use super::cancelled::Cancelled;
 use super::{Credential, HttpFault, HttpFaultKind, Method, RESPONSE_BYTES_MAX, Request, Response, Transport};
 use crate::time::Timestamp;
 
 mod watched;
 
-use watched::{Stage, Watched};
+use watched::{Exchange, Stage, Watched};
 
 /// Longest wait for a connection. A daemon on this machine accepts at once or not at all; one behind https
 /// needs a few round trips.
@@ -74,6 +75,22 @@ impl Http {
         }
     }
 
+    fn carry_out(
+        &self,
+        cancelled: &Cancelled,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Response, HttpFault> {
+        let _exchange = Exchange::begin(cancelled);
+        match (&request.body, request.method) {
+            (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
+            // Of length zero, said so: without a body the library announces chunks, and sends none.
+            (None, Method::Post | Method::Put) => self.exchange(request, credential, time_max, ""),
+            (None, Method::Get | Method::Delete) => self.exchange(request, credential, time_max, ()),
+        }
+    }
+
     fn exchange(
         &self,
         request: &Request,
@@ -81,7 +98,6 @@ impl Http {
         time_max: Duration,
         body: impl AsSendBody,
     ) -> Result<Response, HttpFault> {
-        watched::begin();
         let url = format!("{}{}", self.base.as_str(), request.target);
         let longest_line = url.len().max(credential_bytes(credential)).saturating_add(LINE_FRAME_BYTES);
         let mut outgoing = http::Request::builder()
@@ -127,11 +143,19 @@ impl Transport for Http {
         credential: Credential<'_>,
         time_max: Duration,
     ) -> Result<Response, HttpFault> {
-        match (&request.body, request.method) {
-            (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
-            // Of length zero, said so: without a body the library announces chunks, and sends none.
-            (None, Method::Post | Method::Put) => self.exchange(request, credential, time_max, ""),
-            (None, Method::Get | Method::Delete) => self.exchange(request, credential, time_max, ()),
+        self.carry_out(&Cancelled::default(), request, credential, time_max)
+    }
+
+    fn send_unless(
+        &self,
+        cancelled: &Cancelled,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Option<Response>, HttpFault> {
+        match self.carry_out(cancelled, request, credential, time_max) {
+            Err(fault) if !fault.sent && cancelled.is_cancelled() => Ok(None),
+            outcome => outcome.map(Some),
         }
     }
 }
@@ -283,7 +307,7 @@ mod tests {
                 (Stage::Ready, (HttpFaultKind::Unreachable, false)),
                 (Stage::Sent, (HttpFaultKind::Broken, true)),
             ] {
-                watched::begin();
+                let _exchange = Exchange::begin(&Cancelled::default());
                 watched::reached(stage);
                 let fault = fault(&ureq::Error::Io(Error::from(kind)));
                 assert_eq!((fault.kind, fault.sent), told, "{kind} {stage:?}");

@@ -3,9 +3,9 @@
 //! Used by the threads of the call pool and by the command line. Refuses to know tools and MCP.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use crate::http::cancelled::Cancelled;
 use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
 use crate::log::{self, Area, Foreign, Level};
 use crate::session::Session;
@@ -29,22 +29,6 @@ pub struct Daemon {
     pub call_time_max: Duration,
 }
 
-/// Whether the client still wants an answer. Clones are the same flag.
-#[derive(Clone, Default, Debug)]
-pub struct Cancelled(Arc<AtomicBool>);
-
-impl Cancelled {
-    /// The client wants it no more: nothing further is sent to the daemon.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that was said.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl Daemon {
     /// Sends `request` with the session's token. Without a usable one the token file is looked at first. If the
     /// daemon refuses the token, it is looked at too, and another token gets one more attempt: a refused request
@@ -63,8 +47,7 @@ impl Daemon {
             return Ok(response);
         }
         let renewed = self.session.renewed_after(lease.generation);
-        let session =
-            renewed.session.filter(|_| renewed.generation != lease.generation && !cancelled.is_cancelled());
+        let session = renewed.session.filter(|_| renewed.generation != lease.generation);
         let session = session.ok_or(CallError::SessionExpired)?;
         let response = self.send(request, Some(&session), cancelled)?;
         if is_about_the_token(&response) {
@@ -79,16 +62,18 @@ impl Daemon {
     /// nobody has asked for: it must not set anything in motion.
     pub fn ask_quietly(&self, request: &Request, time_max: Duration) -> Option<String> {
         let session = self.session.current().session?;
-        let response = self.transport.send(request, Credential::Session(session.token()), time_max).ok()?;
-        if let Some(date) = response.date {
-            self.session.heard_date(date);
-        }
+        let response = self.leave(request, Some(&session), time_max, &Cancelled::default()).ok()??;
         String::from_utf8(response.body).ok().filter(|_| response.status == 200)
     }
 
     /// The answer to `request`, sent once and without a credential; for what nobody has asked for.
-    pub fn ask_openly(&self, request: &Request, time_max: Duration) -> Option<Response> {
-        self.transport.send(request, Credential::None, time_max).ok()
+    pub fn ask_openly(
+        &self,
+        request: &Request,
+        time_max: Duration,
+        cancelled: &Cancelled,
+    ) -> Option<Response> {
+        self.leave(request, None, time_max, cancelled).ok()?
     }
 
     /// Sends `request` without a credential: for the daemon's own health.
@@ -109,26 +94,34 @@ impl Daemon {
         session: Option<&Session>,
         cancelled: &Cancelled,
     ) -> Result<Response, CallError> {
-        let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
-        let mut result = self.transport.send(request, credential, self.call_time_max);
+        let mut result = self.leave(request, session, self.call_time_max, cancelled);
         // A connection kept alive may have been closed by the daemon at the moment it was taken up again, and with it
         // all others that wait: the second time is on a new one.
-        if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken)
-            && request.repeatable
-            && !cancelled.is_cancelled()
-        {
+        if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken) && request.repeatable {
             let on_a_new_one = Request { repeatable: false, ..request.clone() };
-            result = self.transport.send(&on_a_new_one, credential, self.call_time_max);
+            result = self.leave(&on_a_new_one, session, self.call_time_max, cancelled);
         }
-        match &result {
-            Ok(response) => {
-                if let Some(date) = response.date {
-                    self.session.heard_date(date);
-                }
-            }
-            Err(fault) => log_fault(request, fault),
+        if let Err(fault) = &result {
+            log_fault(request, fault);
         }
-        result.map_err(CallError::Fault)
+        result.map_err(CallError::Fault)?.ok_or(CallError::Cancelled)
+    }
+
+    /// The one way by which requests of calls leave, whatever had to be waited for before and however many steps a call
+    /// has: what is cancelled by now is not sent, and `None` comes back.
+    fn leave(
+        &self,
+        request: &Request,
+        session: Option<&Session>,
+        time_max: Duration,
+        cancelled: &Cancelled,
+    ) -> Result<Option<Response>, HttpFault> {
+        let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
+        let response = self.transport.send_unless(cancelled, request, credential, time_max)?;
+        if let Some(date) = response.as_ref().and_then(|response| response.date) {
+            self.session.heard_date(date);
+        }
+        Ok(response)
     }
 }
 

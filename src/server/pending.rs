@@ -90,6 +90,13 @@ impl Server {
         }
     }
 
+    /// Nothing more is sent for whatever is still in flight, and nobody is told.
+    pub(super) fn cancel_calls(&mut self) {
+        for (_, pending) in self.in_flight.take_all() {
+            pending.cancelled.cancel();
+        }
+    }
+
     /// Whatever is still in flight is answered with what is known of it, which is nothing.
     pub(super) fn give_up_calls(&mut self) {
         for (id, pending) in self.in_flight.take_all() {

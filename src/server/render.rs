@@ -14,6 +14,8 @@ pub enum CallError {
     SessionExpired,
     /// There was no complete answer.
     Fault(HttpFault),
+    /// Nobody wants the answer any more; the request was not sent.
+    Cancelled,
 }
 
 /// An outcome that is not the result asked for.
@@ -49,6 +51,7 @@ pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<
     match outcome {
         Err(CallError::SessionExpired) => Err(session_expired()),
         Err(CallError::Fault(fault)) => Err(no_answer(&fault, repeatable)),
+        Err(CallError::Cancelled) => Err(cancelled()),
         Ok(response) => match response.status {
             // Success that says by its status that there is nothing to say.
             204 | 205 => Ok("{}".to_owned()),
@@ -118,6 +121,11 @@ fn session_expired() -> Failure {
         .bool("retryable", true)
         .finish();
     Failure { code: "session_expired".to_owned(), result: CallToolResult::text(text) }
+}
+
+/// For the call's own steps: the client is told nothing.
+fn cancelled() -> Failure {
+    Failure::own("CANCELLED", "The call was cancelled; this request of it was not sent", false, None)
 }
 
 fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {

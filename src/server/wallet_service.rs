@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use super::action_watch::ActionWatch;
-use super::call::Daemon;
+use super::call::{Cancelled, Daemon};
 use super::call_pool::Ongoing;
 use super::composed::{Task, is_repeatable};
 use super::handlers::{no_resource, only_page, text};
@@ -182,10 +182,11 @@ impl WalletService {
     fn list_resources(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         only_page(params)?;
         let form = self.form(era, FormKind::Resources);
-        let list = move |daemon: Option<&Daemon>| CallToolResult::text(resources::list(daemon, era));
+        let list =
+            move |daemon: Option<(&Daemon, &Cancelled)>| CallToolResult::text(resources::list(daemon, era));
         let Ok(daemon) = &self.daemon else { return Ok(form.now(&list(None))) };
         let daemon = Arc::clone(daemon);
-        Ok(form.later(true, move |_| list(Some(&daemon))))
+        Ok(form.later(true, move |call| list(Some((&daemon, call.cancelled())))))
     }
 
     fn list_resource_templates(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {

@@ -1,16 +1,20 @@
-//! How far an exchange has come while the library carries it out, told by its connection.
+//! How far an exchange has come while the library carries it out, told by its connection, which also goes no further
+//! with one that was cancelled.
 //!
 //! Used by the client alone. The library's errors do not say whether a byte of the request was written: a refused
 //! connection, a TLS handshake that failed and an answer that broke off are all an `io::Error`, and the kernel reports
 //! an unreachable host for a connection that stood already too. So the connection itself tells, and whether something
 //! was sent is known instead of guessed from an error's kind.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::http::cancelled::Cancelled;
 
 /// How far an exchange has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,11 +33,25 @@ thread_local! {
     /// Of the exchange that this thread carries out. The library does everything on the caller's thread, and has no
     /// other way to hand something down to a connection that may have been made for an earlier request.
     static STAGE: Cell<Stage> = const { Cell::new(Stage::Connecting) };
+    static CANCELLED: RefCell<Option<Cancelled>> = const { RefCell::new(None) };
 }
 
-/// This thread begins an exchange.
-pub(super) fn begin() {
-    STAGE.set(Stage::Connecting);
+/// The exchange that this thread carries out, until it is dropped.
+pub(super) struct Exchange(());
+
+impl Exchange {
+    /// One begins, which goes no further once it is cancelled.
+    pub(super) fn begin(cancelled: &Cancelled) -> Exchange {
+        STAGE.set(Stage::Connecting);
+        CANCELLED.set(Some(cancelled.clone()));
+        Exchange(())
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        CANCELLED.set(None);
+    }
 }
 
 /// How far this thread's exchange has come.
@@ -44,6 +62,13 @@ pub(super) fn stage() -> Stage {
 /// It has come as far as this.
 pub(super) fn reached(stage: Stage) {
     STAGE.set(STAGE.get().max(stage));
+}
+
+/// Nothing is written for who wants nothing any more.
+fn look() -> Result<(), Error> {
+    let is_cancelled =
+        CANCELLED.with_borrow(|cancelled| cancelled.as_ref().is_some_and(Cancelled::is_cancelled));
+    if is_cancelled { Err(Error::Io(io::Error::other("cancelled"))) } else { Ok(()) }
 }
 
 /// Makes connections by way of `C`, and watches them.
@@ -93,6 +118,8 @@ impl<T: Transport> Transport for WatchedConnection<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        // Here, as near to the write as can be: looking, connecting and shaking hands may have taken seconds.
+        look()?;
         // Before it is written: of a write that fails, a part may have arrived.
         reached(Stage::Sent);
         self.0.transmit_output(amount, timeout)

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::daemon::program;
+use crate::daemon::{program, until};
 use crate::player::{Player, pointed_at};
 
 /// Longest wait for a client that says nothing. Above every bound of a scene.
@@ -20,10 +21,15 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// What a request is answered with; `None`: nothing, for as long as the client stays.
 pub(crate) type Reply = Option<(u16, String)>;
 
+/// A body instead of which the connection ends.
+pub(crate) const CUT: &str = "cut";
+
 /// A request as it came.
 pub(crate) struct Asked {
     /// `METHOD TARGET`.
     pub(crate) line: String,
+    /// That of its token.
+    pub(crate) session: String,
 }
 
 /// The daemon, and a token directory of its client's.
@@ -68,9 +74,24 @@ impl Peer {
         Peer { base_url, asked, directory }
     }
 
+    /// Waits until a request with this in its first line has come.
+    pub(crate) fn wait_for(&self, part: &str) {
+        until(part, || self.times_asked(part) > 0);
+    }
+
     /// How many requests with this in their first line have come.
     pub(crate) fn times_asked(&self, part: &str) -> usize {
         self.asked.lock().expect("no panic holds it").iter().filter(|line| line.contains(part)).count()
+    }
+
+    /// The first lines that are so.
+    pub(crate) fn lines(&self, is_so: impl Fn(&str) -> bool) -> Vec<String> {
+        self.asked.lock().expect("no panic holds it").iter().filter(|line| is_so(line)).cloned().collect()
+    }
+
+    /// Another session's token is put into the token file.
+    pub(crate) fn put_token(&self, session: &str) {
+        put_token(self.directory.path(), session);
     }
 
     /// Its client, after the handshake.
@@ -103,6 +124,9 @@ fn serve(stream: TcpStream, told: &Mutex<Vec<String>>, reply: &dyn Fn(&Asked) ->
             let _ = reader.read_to_end(&mut Vec::new());
             return;
         };
+        if body == CUT {
+            return;
+        }
         let head = format!("HTTP/1.1 {status} x\r\nContent-Type: application/json\r\n");
         let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(answer.as_bytes()).is_err() {
@@ -112,7 +136,7 @@ fn serve(stream: TcpStream, told: &Mutex<Vec<String>>, reply: &dyn Fn(&Asked) ->
 }
 
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
-    let (mut first, mut length) = (String::new(), 0);
+    let (mut first, mut session, mut length) = (String::new(), String::new(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
@@ -122,10 +146,17 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
         }
         match line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value)) {
             Some((name, value)) if name == "content-length" => length = value.parse().ok()?,
+            Some((name, value)) if name == "authorization" => session = session_of(value),
             _ if first.is_empty() => first = line.trim_end_matches(" HTTP/1.1").to_owned(),
             _ => {}
         }
     }
     reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(Asked { line: first })
+    Some(Asked { line: first, session })
+}
+
+fn session_of(authorization: &str) -> String {
+    let claims = authorization.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims: Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();
+    claims["sub"].as_str().unwrap_or_default().to_owned()
 }
