@@ -5,6 +5,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -170,4 +171,52 @@ fn what_was_cancelled_while_it_was_connecting_is_not_sent() {
     });
     assert_eq!(call.join().expect("it ends"), Ok(None));
     assert!(!came.is_finished(), "nothing was written to any connection");
+}
+
+#[test]
+fn who_cancels_a_question_hangs_up_and_who_cancels_a_change_hears_it_out() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let base = BaseUrl::parse(&format!("http://{}", listener.local_addr().expect("an address")));
+    let http = Http::new(base.expect("a good URL"));
+    let (report, heads) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (report, gate) = (report.clone(), Arc::clone(&gate));
+            thread::spawn(move || {
+                serve(stream, &answer_with(""), |_| {
+                    let _ = report.send(());
+                    let _ = gate.lock().expect("no panic holds it").recv_timeout(TIME_MAX);
+                })
+            });
+        }
+    });
+    let cancelled_on_its_way = |repeatable: bool, then: &dyn Fn()| {
+        let cancelled = Cancelled::default();
+        let request = Request { repeatable, ..Request::get("/v1/a") };
+        thread::scope(|scope| {
+            let call = scope.spawn(|| http.send_unless(&cancelled, &request, Credential::None, TIME_MAX));
+            heads.recv_timeout(TIME_MAX).expect("it is asked");
+            cancelled.cancel();
+            then();
+            call.join().expect("it ends")
+        })
+    };
+    // The gate is shut: it ends all the same.
+    let question = cancelled_on_its_way(true, &|| {});
+    assert!(question.is_err_and(|fault| fault.sent && fault.kind == HttpFaultKind::Broken));
+    open.send(()).expect("it waits");
+    let change = cancelled_on_its_way(false, &|| open.send(()).expect("it waits"));
+    assert_eq!(change.map(|response| response.map(|response| response.status)), Ok(Some(200)));
+    // The next questions share a connection that nobody hangs up on any more.
+    let cancelled = Cancelled::default();
+    for _ in 0..2 {
+        open.send(()).expect("it waits");
+        let question = http.send_unless(&cancelled, &Request::get("/v1/b"), Credential::None, TIME_MAX);
+        assert!(question.is_ok_and(|response| response.is_some()));
+    }
+    cancelled.cancel();
+    open.send(()).expect("it waits");
+    assert!(http.send(&Request::get("/v1/c"), Credential::None, TIME_MAX).is_ok(), "it was another's");
 }

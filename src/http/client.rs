@@ -82,7 +82,7 @@ impl Http {
         credential: Credential<'_>,
         time_max: Duration,
     ) -> Result<Response, HttpFault> {
-        let _exchange = Exchange::begin(cancelled);
+        let _exchange = Exchange::begin(cancelled, request.repeatable);
         match (&request.body, request.method) {
             (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
             // Of length zero, said so: without a body the library announces chunks, and sends none.
@@ -307,7 +307,7 @@ mod tests {
                 (Stage::Ready, (HttpFaultKind::Unreachable, false)),
                 (Stage::Sent, (HttpFaultKind::Broken, true)),
             ] {
-                let _exchange = Exchange::begin(&Cancelled::default());
+                let _exchange = Exchange::begin(&Cancelled::default(), true);
                 watched::reached(stage);
                 let fault = fault(&ureq::Error::Io(Error::from(kind)));
                 assert_eq!((fault.kind, fault.sent), told, "{kind} {stage:?}");

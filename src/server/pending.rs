@@ -73,6 +73,7 @@ impl Server {
     pub(super) fn drop_cancelled(&mut self, id: &RequestId) {
         for (ticket, pending) in self.in_flight.cancel(id) {
             pending.cancelled.cancel();
+            self.calls.give_up(ticket);
             self.progress.end(ticket);
             self.forget_log_level(&pending);
             self.settle(pending.batch, None);

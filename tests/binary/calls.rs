@@ -90,6 +90,12 @@ pub(crate) const SCENES: &[Scene] = &[
     }),
     ("a call that was cancelled before its connection broke is not sent again", cancelled_broken),
     ("a resource that was cancelled before its connection broke is not asked for again", broken_resource),
+    ("64 cancelled calls that hang give their places up", || hung(1, &["get_address"])),
+    ("cancelled calls that hang give their places up time and again", || {
+        hung(4, &["get_address", "get_balance"])
+    }),
+    ("cancelled spends that hang give their places up", || hung(1, &["send_token"])),
+    ("cancelled resources that hang give their places up", || hung(1, &[])),
 ];
 
 const WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
@@ -280,4 +286,50 @@ fn broken(part: &'static str, ask: impl FnOnce(&mut Player) -> u64) {
     player.pause(SILENCE);
     assert_eq!(peer.times_asked(part), 1);
     assert_unanswered(player);
+}
+
+/// Rounds of as many calls as may run at once, all of which hang at the daemon and are cancelled, and then one more.
+fn hung(rounds: usize, tools: &[&str]) {
+    const CALLS: usize = 64;
+    const ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
+    let peer = Peer::start(|asked| match asked.line.as_str() {
+        line if line.contains("/v1/actions/providers") => Some((200, r#"{"providers":[]}"#.to_owned())),
+        "GET /v1/connect-info" => Some((200, r#"{"wallets":[]}"#.to_owned())),
+        _ => None,
+    });
+    let mut player = peer.player(&[]);
+    for round in 1..=rounds {
+        let calls: Vec<u64> = (0..CALLS)
+            .map(|at| match tools.get(at % tools.len().max(1)) {
+                Some(&"send_token") => player.send_call("send_token", transfer()),
+                Some(&"get_balance") => {
+                    player.send_call("get_balance", json!({ "network": "ethereum-sepolia" }))
+                }
+                Some(tool) => player.send_call(tool, json!({})),
+                None => player.send("resources/read", json!({ "uri": "waiaas://wallet/balance" })),
+            })
+            .collect();
+        until("they hang", || {
+            peer.lines(|line| !line.contains("/v1/actions/")).len() >= round * (CALLS + 1) - 1
+        });
+        for call in calls {
+            cancel(&mut player, call);
+        }
+        let outcome = player.call("connect_info", json!({}));
+        assert_eq!(outcome.text, r#"{"wallets":[]}"#, "round {round}");
+        assert!(outcome.took < ANSWER_TIME_MAX, "round {round}: {:?}", outcome.took);
+    }
+    let memory_kib = resident_kib(player.process_id());
+    assert!(memory_kib < MEMORY_KIB_MAX, "{memory_kib} KiB");
+    assert_unanswered(player);
+}
+
+/// What the program may have in memory, whatever the daemon and the client do.
+const MEMORY_KIB_MAX: u64 = 32 * 1024;
+
+/// The most memory that a process has had so far; nothing where no one tells.
+fn resident_kib(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
