@@ -43,7 +43,7 @@ pub mod wallet_service;
 use batches::{BatchId, Batches};
 use call_pool::{CallPool, Report};
 use pending::Pending;
-use service::{News, Reply, Service};
+use service::{News, Reply, Service, Turn};
 use waiting::{Waiter, Waiting};
 use wallet_service::WalletService;
 pub use wallet_service::{ConfigProblem, Settings};
@@ -283,7 +283,8 @@ impl Server {
 
     fn serve_request(&mut self, request: Request, era: Era, batch: Option<BatchId>) {
         let may_wait = self.waiting.has_room() && self.end.is_none();
-        let reply = self.dispatch(&request, era, may_wait);
+        let turn = if may_wait { Turn::First } else { Turn::Last };
+        let reply = self.dispatch(&request, era, turn);
         self.answer(request, era, batch, reply);
     }
 
@@ -310,9 +311,9 @@ impl Server {
     }
 
     /// A panic in a handler is that request's end, and nobody else's.
-    fn dispatch(&mut self, request: &Request, era: Era, may_wait: bool) -> Result<Reply, ErrorObject> {
+    fn dispatch(&mut self, request: &Request, era: Era, turn: Turn) -> Result<Reply, ErrorObject> {
         let log_level = self.log_level(request, era)?;
-        let dispatch = || dispatch::request(self, request, era, log_level, may_wait);
+        let dispatch = || dispatch::request(self, request, era, log_level, turn);
         catch_unwind(AssertUnwindSafe(dispatch)).unwrap_or_else(|_| {
             Err(ErrorObject::new(ErrorCode::InternalError, "Internal error of waiaas-mcp, see its log"))
         })
@@ -358,9 +359,10 @@ impl Server {
     /// Asks the service again for what had to wait: for everything, which may go on waiting; or for what is due by
     /// `now`, which may not.
     fn ask_again(&mut self, now: Option<Duration>) {
+        let turn = if now.is_none() { Turn::Again } else { Turn::Last };
         for waiter in self.waiting.take(now) {
-            match self.dispatch(&waiter.request, waiter.era, now.is_none()) {
-                Ok(Reply::Wait(_)) if now.is_none() => self.waiting.push(waiter),
+            match self.dispatch(&waiter.request, waiter.era, turn) {
+                Ok(Reply::Wait(_)) if turn == Turn::Again => self.waiting.push(waiter),
                 reply => self.answer(waiter.request, waiter.era, waiter.batch, reply),
             }
         }

@@ -37,19 +37,32 @@ impl Daemon {
     /// # Errors
     /// [`CallError`] where there is no answer that the token was accepted for.
     pub fn perform(&self, request: &Request, cancelled: &Cancelled) -> Result<Response, CallError> {
+        self.perform_within(self.call_time_max, request, cancelled)
+    }
+
+    /// The same, with so much time for each request.
+    ///
+    /// # Errors
+    /// As [`Daemon::perform`].
+    pub fn perform_within(
+        &self,
+        time_max: Duration,
+        request: &Request,
+        cancelled: &Cancelled,
+    ) -> Result<Response, CallError> {
         let mut lease = self.session.current();
         if lease.session.is_none() {
             lease = self.session.renewed_after(lease.generation);
         }
         let session = lease.session.ok_or(CallError::SessionExpired)?;
-        let response = self.send(request, Some(&session), cancelled)?;
+        let response = self.send(request, Some(&session), time_max, cancelled)?;
         if !is_about_the_token(&response) {
             return Ok(response);
         }
         let renewed = self.session.renewed_after(lease.generation);
         let session = renewed.session.filter(|_| renewed.generation != lease.generation);
         let session = session.ok_or(CallError::SessionExpired)?;
-        let response = self.send(request, Some(&session), cancelled)?;
+        let response = self.send(request, Some(&session), time_max, cancelled)?;
         if is_about_the_token(&response) {
             // Refused as well, which the session has to know; one more attempt is all a call gets.
             self.session.renewed_after(renewed.generation);
@@ -85,21 +98,22 @@ impl Daemon {
         request: &Request,
         cancelled: &Cancelled,
     ) -> Result<Response, CallError> {
-        self.send(request, None, cancelled)
+        self.send(request, None, self.call_time_max, cancelled)
     }
 
     fn send(
         &self,
         request: &Request,
         session: Option<&Session>,
+        time_max: Duration,
         cancelled: &Cancelled,
     ) -> Result<Response, CallError> {
-        let mut result = self.leave(request, session, self.call_time_max, cancelled);
+        let mut result = self.leave(request, session, time_max, cancelled);
         // A connection kept alive may have been closed by the daemon at the moment it was taken up again, and with it
         // all others that wait: the second time is on a new one.
         if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken) && request.repeatable {
             let on_a_new_one = Request { repeatable: false, ..request.clone() };
-            result = self.leave(&on_a_new_one, session, self.call_time_max, cancelled);
+            result = self.leave(&on_a_new_one, session, time_max, cancelled);
         }
         if let Err(fault) = &result {
             log_fault(request, fault);

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -94,11 +95,21 @@ impl Peer {
         put_token(self.directory.path(), session);
     }
 
-    /// Its client, after the handshake.
-    pub(crate) fn player(&self, more: &[(&str, &str)]) -> Player {
+    /// Nothing is in the token file any more.
+    pub(crate) fn remove_token(&self) {
+        std::fs::remove_file(self.directory.path().join("mcp-token")).expect("it is there");
+    }
+
+    /// The command that serves its wallet.
+    pub(crate) fn command(&self) -> Command {
         let mut command = program();
         pointed_at(&mut command, &self.base_url, self.directory.path());
-        let mut player = Player::start(command.envs(more.iter().copied()));
+        command
+    }
+
+    /// Its client, after the handshake.
+    pub(crate) fn player(&self, more: &[(&str, &str)]) -> Player {
+        let mut player = Player::start(self.command().envs(more.iter().copied()));
         player.initialize();
         player
     }
