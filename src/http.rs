@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 pub mod base_url;
 pub mod cancelled;
 pub mod client;
+pub mod daemon_error;
 
 use cancelled::Cancelled;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::http::cancelled::Cancelled;
+use crate::http::daemon_error::DaemonError;
 use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
 use crate::log::{self, Area, Foreign, Level};
 use crate::session::Session;
@@ -13,7 +14,7 @@ use crate::session::answers::about_the_token;
 use crate::session::shared::SharedSession;
 
 use super::own_wallet::OwnWallet;
-use super::render::{CallError, code_of};
+use super::render::CallError;
 
 /// The daemon as calls see it.
 pub struct Daemon {
@@ -141,7 +142,7 @@ impl Daemon {
 
 fn is_about_the_token(response: &Response) -> bool {
     matches!(response.status, 401 | 404)
-        && code_of(&response.body).is_some_and(|code| about_the_token(response.status, &code))
+        && DaemonError::of(response).code.is_some_and(|code| about_the_token(response.status, &code))
 }
 
 fn log_fault(request: &Request, fault: &HttpFault) {

@@ -40,6 +40,18 @@ pub(crate) const SCENES: &[Scene] = &[
         })
     }),
     ("a spend that the daemon has read and not answered is an unknown outcome", unanswered),
+    ("a token is refused by an error with an object beside its code", || {
+        refused_by(r#"{"code":"TOKEN_EXPIRED","message":"m","error":{"name":"Unauthorized"}}"#)
+    }),
+    ("a token is refused by an error with another code inside it", || {
+        refused_by(r#"{"code":"INVALID_TOKEN","message":"m","error":{"code":"UNKNOWN","message":"n"}}"#)
+    }),
+    ("a token is refused by an error whose outer code is a number", || {
+        refused_by(r#"{"code":401,"message":"m","error":{"code":"SESSION_REVOKED","message":"n"}}"#)
+    }),
+    ("a token is refused by an error inside another", || {
+        refused_by(r#"{"status":401,"error":{"code":"AUTH_TOKEN_EXPIRED","message":"n"}}"#)
+    }),
 ];
 
 const WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
@@ -103,4 +115,22 @@ fn assert_unanswered(player: Player) {
     let ended = player.end();
     assert_eq!(ended.code, Some(0), "{:?}", ended.printed.stderr);
     assert!(ended.answers().is_empty(), "{:?}", ended.unread);
+}
+
+/// The daemon refuses the first session's token so; the second's is in the file by then.
+fn refused_by(body: &'static str) {
+    let peer = Peer::start(move |asked| {
+        Some(if asked.session == "s-1" {
+            (401, body.to_owned())
+        } else {
+            (200, r#"{"good":true}"#.to_owned())
+        })
+    });
+    let mut player = peer.player(&[]);
+    player.status();
+    peer.put_token("s-2");
+    let outcome = player.call("send_token", transfer());
+    assert_eq!(outcome.text, r#"{"good":true}"#, "{outcome:?}");
+    assert_eq!(peer.times_asked("POST /v1/transactions/send"), 2);
+    player.wait_for("reload.adopted", 1);
 }
