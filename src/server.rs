@@ -95,6 +95,8 @@ struct Server {
     end: Option<ServerEnd>,
     /// Nothing more can be said.
     closed: bool,
+    /// Answers that were to be said since.
+    unwritten: usize,
 
     lifecycle: Lifecycle,
     subscriptions: Subscriptions,
@@ -134,6 +136,7 @@ pub fn serve(
         let event = server.next_event();
         server.handle_event(event);
     }
+    server.tell_what_is_unwritten();
     // Where nobody reads any more there are some; the caller may have to wait for a renewal, and they must not go on with
     // what that brings.
     server.cancel_calls();
@@ -148,6 +151,7 @@ impl Server {
             drain_until: None,
             end: None,
             closed: false,
+            unwritten: 0,
             lifecycle: Lifecycle::default(),
             subscriptions: Subscriptions::default(),
             log_listeners: LogListeners::default(),
@@ -397,6 +401,9 @@ impl Server {
     fn send(&mut self, message: Outgoing) {
         if !self.closed {
             self.closed = !self.connection.send(&message);
+        }
+        if self.closed {
+            self.unwritten += message.answers();
         }
     }
 }
