@@ -34,7 +34,7 @@ pub mod service;
 mod action_watch;
 pub mod call;
 pub mod composed;
-pub mod own_wallet;
+mod own_wallet;
 pub mod render;
 pub mod resources;
 pub mod toolbox;

@@ -13,7 +13,6 @@ use crate::session::Session;
 use crate::session::answers::about_the_token;
 use crate::session::shared::SharedSession;
 
-use super::own_wallet::OwnWallet;
 use super::render::CallError;
 
 /// The daemon as calls see it.
@@ -24,8 +23,6 @@ pub struct Daemon {
     pub session: Arc<SharedSession>,
     /// The wallet of calls that name none; a UUID.
     pub wallet_id: Option<String>,
-    /// The session's only wallet, once it was asked for.
-    pub own_wallet: OwnWallet,
     /// How long one request may take.
     pub call_time_max: Duration,
 }

@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -40,6 +42,7 @@ pub(crate) const SCENES: &[Scene] = &[
         })
     }),
     ("a spend that the daemon has read and not answered is an unknown outcome", unanswered),
+    ("a call asks which wallet once the session has a second one", second_wallet),
     ("a token is refused by an error with an object beside its code", || {
         refused_by(r#"{"code":"TOKEN_EXPIRED","message":"m","error":{"name":"Unauthorized"}}"#)
     }),
@@ -133,4 +136,35 @@ fn refused_by(body: &'static str) {
     assert_eq!(outcome.text, r#"{"good":true}"#, "{outcome:?}");
     assert_eq!(peer.times_asked("POST /v1/transactions/send"), 2);
     player.wait_for("reload.adopted", 1);
+}
+
+/// The operator adds it while the program runs, with the same session and the same token.
+fn second_wallet() {
+    const OTHER: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
+    let has_two = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&has_two);
+    let peer = Peer::start(move |asked| {
+        let wallet = |id: &str| json!({ "id": id, "name": "w" });
+        let wallets = if told.load(Ordering::SeqCst) {
+            vec![wallet(WALLET), wallet(OTHER)]
+        } else {
+            vec![wallet(WALLET)]
+        };
+        let is_overview = asked.line.contains("/v1/connect-info");
+        Some((
+            200,
+            if is_overview { json!({ "wallets": wallets }) } else { json!({ "good": true }) }.to_string(),
+        ))
+    });
+    let mut player = peer.player(&[]);
+    for tool in ["waiaas_hl_get_positions", "waiaas_pm_get_pnl"] {
+        assert_eq!(player.call(tool, json!({})).text, r#"{"good":true}"#);
+    }
+    has_two.store(true, Ordering::SeqCst);
+    for tool in ["waiaas_hl_get_positions", "waiaas_pm_get_pnl", "list_offchain_actions"] {
+        let outcome = player.call(tool, json!({}));
+        assert!(outcome.is_error && outcome.body["code"] == "WALLET_ID_REQUIRED", "{outcome:?}");
+    }
+    assert_eq!(peer.times_asked(WALLET), 2, "nothing is sent to the first");
+    assert_eq!(player.call("waiaas_pm_get_pnl", json!({ "wallet_id": OTHER })).text, r#"{"good":true}"#);
 }
