@@ -10,7 +10,11 @@ use crate::secret::{Password, Token};
 use crate::time::Timestamp;
 
 pub mod base_url;
+pub mod cancelled;
 pub mod client;
+pub mod daemon_error;
+
+use cancelled::Cancelled;
 
 /// Largest answer read, in bytes: four times the daemon's largest real one, a list of every action provider with
 /// 130 KB, and more than any client shows to its model. An answer is up to eight times in memory while it becomes a
@@ -102,6 +106,21 @@ pub trait Transport: Send + Sync {
         credential: Credential<'_>,
         time_max: Duration,
     ) -> Result<Response, HttpFault>;
+
+    /// The same for a request that may be cancelled. Whoever makes connections looks once more when one stands ready,
+    /// because connecting may have taken its time. `None`: it was cancelled, and nothing was sent.
+    ///
+    /// # Errors
+    /// As [`Transport::send`].
+    fn send_unless(
+        &self,
+        cancelled: &Cancelled,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Option<Response>, HttpFault> {
+        if cancelled.is_cancelled() { Ok(None) } else { self.send(request, credential, time_max).map(Some) }
+    }
 }
 
 impl Request {

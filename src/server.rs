@@ -34,7 +34,7 @@ pub mod service;
 mod action_watch;
 pub mod call;
 pub mod composed;
-pub mod own_wallet;
+mod own_wallet;
 pub mod render;
 pub mod resources;
 pub mod toolbox;
@@ -43,7 +43,7 @@ pub mod wallet_service;
 use batches::{BatchId, Batches};
 use call_pool::{CallPool, Report};
 use pending::Pending;
-use service::{News, Reply, Service};
+use service::{News, Reply, Service, Turn};
 use waiting::{Waiter, Waiting};
 use wallet_service::WalletService;
 pub use wallet_service::{ConfigProblem, Settings};
@@ -95,6 +95,8 @@ struct Server {
     end: Option<ServerEnd>,
     /// Nothing more can be said.
     closed: bool,
+    /// Answers that were to be said since.
+    unwritten: usize,
 
     lifecycle: Lifecycle,
     subscriptions: Subscriptions,
@@ -134,6 +136,10 @@ pub fn serve(
         let event = server.next_event();
         server.handle_event(event);
     }
+    server.tell_what_is_unwritten();
+    // Where nobody reads any more there are some; the caller may have to wait for a renewal, and they must not go on with
+    // what that brings.
+    server.cancel_calls();
     server.end.unwrap_or(ServerEnd::OutputClosed)
 }
 
@@ -145,6 +151,7 @@ impl Server {
             drain_until: None,
             end: None,
             closed: false,
+            unwritten: 0,
             lifecycle: Lifecycle::default(),
             subscriptions: Subscriptions::default(),
             log_listeners: LogListeners::default(),
@@ -280,7 +287,8 @@ impl Server {
 
     fn serve_request(&mut self, request: Request, era: Era, batch: Option<BatchId>) {
         let may_wait = self.waiting.has_room() && self.end.is_none();
-        let reply = self.dispatch(&request, era, may_wait);
+        let turn = if may_wait { Turn::First } else { Turn::Last };
+        let reply = self.dispatch(&request, era, turn);
         self.answer(request, era, batch, reply);
     }
 
@@ -307,9 +315,9 @@ impl Server {
     }
 
     /// A panic in a handler is that request's end, and nobody else's.
-    fn dispatch(&mut self, request: &Request, era: Era, may_wait: bool) -> Result<Reply, ErrorObject> {
+    fn dispatch(&mut self, request: &Request, era: Era, turn: Turn) -> Result<Reply, ErrorObject> {
         let log_level = self.log_level(request, era)?;
-        let dispatch = || dispatch::request(self, request, era, log_level, may_wait);
+        let dispatch = || dispatch::request(self, request, era, log_level, turn);
         catch_unwind(AssertUnwindSafe(dispatch)).unwrap_or_else(|_| {
             Err(ErrorObject::new(ErrorCode::InternalError, "Internal error of waiaas-mcp, see its log"))
         })
@@ -355,9 +363,10 @@ impl Server {
     /// Asks the service again for what had to wait: for everything, which may go on waiting; or for what is due by
     /// `now`, which may not.
     fn ask_again(&mut self, now: Option<Duration>) {
+        let turn = if now.is_none() { Turn::Again } else { Turn::Last };
         for waiter in self.waiting.take(now) {
-            match self.dispatch(&waiter.request, waiter.era, now.is_none()) {
-                Ok(Reply::Wait(_)) if now.is_none() => self.waiting.push(waiter),
+            match self.dispatch(&waiter.request, waiter.era, turn) {
+                Ok(Reply::Wait(_)) if turn == Turn::Again => self.waiting.push(waiter),
                 reply => self.answer(waiter.request, waiter.era, waiter.batch, reply),
             }
         }
@@ -392,6 +401,9 @@ impl Server {
     fn send(&mut self, message: Outgoing) {
         if !self.closed {
             self.closed = !self.connection.send(&message);
+        }
+        if self.closed {
+            self.unwritten += message.answers();
         }
     }
 }

@@ -18,7 +18,6 @@ use waiaas_mcp::http::{Credential, HttpFault, HttpFaultKind, Request, Response, 
 use waiaas_mcp::json::RawValue;
 use waiaas_mcp::server::call::{Cancelled, Daemon};
 use waiaas_mcp::server::composed::Task;
-use waiaas_mcp::server::own_wallet::OwnWallet;
 use waiaas_mcp::session::shared::SharedSession;
 use waiaas_mcp::time::SystemClock;
 use waiaas_mcp::wallet::spec::{Place, ToolSpec};
@@ -94,7 +93,6 @@ fn random_wrong_arguments_are_all_named_and_reach_no_network() {
         transport: Arc::clone(&transport) as Arc<dyn Transport>,
         session: SharedSession::new(Arc::new(SystemClock::start())).0,
         wallet_id: None,
-        own_wallet: OwnWallet::default(),
         call_time_max: Duration::from_secs(1),
     };
     let mut refused = 0_u64;

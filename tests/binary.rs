@@ -57,6 +57,8 @@ const SCENES: &[&[Scene]] = &[
     situations::SCENES,
     stalled::SCENES,
     calls::SCENES,
+    calls::cancelled::SCENES,
+    calls::actions::SCENES,
     spends::SCENES,
     files::SCENES,
     mounts::SCENES,

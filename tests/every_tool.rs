@@ -13,7 +13,6 @@ use waiaas_mcp::json::RawValue;
 use waiaas_mcp::sandbox::{Options, RateLimits, Sandbox, SessionLimits};
 use waiaas_mcp::server::call::{Cancelled, Daemon};
 use waiaas_mcp::server::composed::{self, Task};
-use waiaas_mcp::server::own_wallet::OwnWallet;
 use waiaas_mcp::session::TokenPlace;
 use waiaas_mcp::session::shared::SharedSession;
 use waiaas_mcp::session::worker::Worker;
@@ -68,8 +67,7 @@ impl Stage {
             bootstrap: None,
         };
         let worker = Worker::spawn(place, Arc::clone(&transport), Arc::clone(&session), nudges);
-        let own_wallet = OwnWallet::default();
-        let daemon = Daemon { transport, session, wallet_id: None, own_wallet, call_time_max: CALL_TIME_MAX };
+        let daemon = Daemon { transport, session, wallet_id: None, call_time_max: CALL_TIME_MAX };
         Stage { daemon, worker: Some(worker.expect("a thread")), sandbox }
     }
 

@@ -15,7 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("json", &[]),
     ("log", &["time"]),
-    ("http", &["secret", "time", "log"]),
+    ("http", &["json", "secret", "time", "log"]),
     ("session", &["json", "secret", "time", "log", "http"]),
     ("wallet", &["http", "json"]),
     ("mcp", &["log", "json"]),
@@ -32,7 +32,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What may be named in these files only.
 const ONE_FILE_EACH: &[(&str, &[&str])] = &[
-    ("ureq", &["http/client.rs"]),
+    ("ureq", &["http/client.rs", "http/client/watched.rs"]),
     ("Instant", &["time.rs"]),
     ("SystemTime", &["time.rs", "sandbox/clock.rs"]),
     ("stdout", &["mcp/stdio.rs", "cli/output.rs", "cli/demo/client.rs"]),
@@ -52,6 +52,7 @@ const PURE: &[&str] = &[
     "log/backlog.rs",
     "http.rs",
     "http/base_url.rs",
+    "http/daemon_error.rs",
     "session.rs",
     "session/events.rs",
     "session/renewal.rs",

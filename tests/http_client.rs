@@ -1,12 +1,16 @@
 //! The HTTP client against a server that says exactly what a test tells it to.
 
+#![allow(clippy::print_stdout, reason = "a skipped test says why")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use waiaas_mcp::http::base_url::BaseUrl;
+use waiaas_mcp::http::cancelled::Cancelled;
 use waiaas_mcp::http::client::Http;
 use waiaas_mcp::http::{Credential, HttpFaultKind, Request, Transport as _};
 use waiaas_mcp::secret::Token;
@@ -94,4 +98,125 @@ fn an_answers_headers_are_bounded() {
             assert!(fault.sent && fault.kind == HttpFaultKind::Broken, "{bytes}: {fault:?}");
         }
     }
+}
+
+#[test]
+fn whether_a_request_was_sent_is_told_by_the_connection() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let sent = |scheme: &str, repeatable| {
+        let base = BaseUrl::parse(&format!("{scheme}://{address}")).expect("a good URL");
+        let request = Request { repeatable, ..Request::get("/health") };
+        let fault = Http::new(base).send(&request, Credential::None, Duration::from_millis(300));
+        fault.expect_err("nobody answers").sent
+    };
+    // It is connected to, because the system accepts, and says nothing.
+    for repeatable in [true, false] {
+        assert!(sent("http", repeatable), "it may have been read");
+        assert!(!sent("https", repeatable), "the handshake did not end");
+    }
+    drop(listener);
+    for scheme in ["http", "https"] {
+        assert!(!sent(scheme, false), "nobody listens");
+    }
+}
+
+#[test]
+fn what_was_cancelled_before_is_not_sent() {
+    let (http, heads) = client_of(answer_with(""));
+    let cancelled = Cancelled::default();
+    cancelled.cancel();
+    for repeatable in [true, false] {
+        let request = Request { repeatable, ..Request::get("/v1/a") };
+        let outcome = http.send_unless(&cancelled, &request, Credential::None, TIME_MAX);
+        assert_eq!(outcome, Ok(None), "{repeatable}");
+    }
+    let outcome = http.send_unless(&Cancelled::default(), &Request::get("/v1/b"), Credential::None, TIME_MAX);
+    assert_eq!(outcome.map(|response| response.is_some()), Ok(true), "the next one is");
+    let (_, head) = heads.recv_timeout(TIME_MAX).expect("a head");
+    assert!(head.starts_with("GET /v1/b "), "{head}");
+}
+
+#[test]
+fn what_was_cancelled_while_it_was_connecting_is_not_sent() {
+    /// More than the system lets wait for a listener of the standard library.
+    const CONNECTIONS: usize = 200;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let at_once = Duration::from_millis(100);
+    let waiting: Vec<TcpStream> =
+        (0..CONNECTIONS).map_while(|_| TcpStream::connect_timeout(&address, at_once).ok()).collect();
+    if waiting.len() == CONNECTIONS {
+        println!("skipped: this system lets more connections wait than {CONNECTIONS}");
+        return;
+    }
+    let cancelled = Cancelled::default();
+    let http = Http::new(BaseUrl::parse(&format!("http://{address}")).expect("a good URL"));
+    let call = {
+        let cancelled = cancelled.clone();
+        let request = Request { repeatable: false, ..Request::get("/v1/a") };
+        thread::spawn(move || http.send_unless(&cancelled, &request, Credential::None, TIME_MAX))
+    };
+    // It is connecting by now, or will be, and cannot before there is room.
+    cancelled.cancel();
+    drop(waiting);
+    let came = thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut bytes = [0; 64];
+            if let Ok(read @ 1..) = stream.read(&mut bytes) {
+                return String::from_utf8_lossy(&bytes[..read]).into_owned();
+            }
+        }
+        String::new()
+    });
+    assert_eq!(call.join().expect("it ends"), Ok(None));
+    assert!(!came.is_finished(), "nothing was written to any connection");
+}
+
+#[test]
+fn who_cancels_a_question_hangs_up_and_who_cancels_a_change_hears_it_out() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let base = BaseUrl::parse(&format!("http://{}", listener.local_addr().expect("an address")));
+    let http = Http::new(base.expect("a good URL"));
+    let (report, heads) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Arc::new(Mutex::new(gate));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (report, gate) = (report.clone(), Arc::clone(&gate));
+            thread::spawn(move || {
+                serve(stream, &answer_with(""), |_| {
+                    let _ = report.send(());
+                    let _ = gate.lock().expect("no panic holds it").recv_timeout(TIME_MAX);
+                })
+            });
+        }
+    });
+    let cancelled_on_its_way = |repeatable: bool, then: &dyn Fn()| {
+        let cancelled = Cancelled::default();
+        let request = Request { repeatable, ..Request::get("/v1/a") };
+        thread::scope(|scope| {
+            let call = scope.spawn(|| http.send_unless(&cancelled, &request, Credential::None, TIME_MAX));
+            heads.recv_timeout(TIME_MAX).expect("it is asked");
+            cancelled.cancel();
+            then();
+            call.join().expect("it ends")
+        })
+    };
+    // The gate is shut: it ends all the same.
+    let question = cancelled_on_its_way(true, &|| {});
+    assert!(question.is_err_and(|fault| fault.sent && fault.kind == HttpFaultKind::Broken));
+    open.send(()).expect("it waits");
+    let change = cancelled_on_its_way(false, &|| open.send(()).expect("it waits"));
+    assert_eq!(change.map(|response| response.map(|response| response.status)), Ok(Some(200)));
+    // The next questions share a connection that nobody hangs up on any more.
+    let cancelled = Cancelled::default();
+    for _ in 0..2 {
+        open.send(()).expect("it waits");
+        let question = http.send_unless(&cancelled, &Request::get("/v1/b"), Credential::None, TIME_MAX);
+        assert!(question.is_ok_and(|response| response.is_some()));
+    }
+    cancelled.cancel();
+    open.send(()).expect("it waits");
+    assert!(http.send(&Request::get("/v1/c"), Credential::None, TIME_MAX).is_ok(), "it was another's");
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use waiaas_mcp::http::daemon_error::DaemonError;
 use waiaas_mcp::http::{Request, Response};
 use waiaas_mcp::mcp::HandshakeVersion;
 use waiaas_mcp::mcp::era::Era;
@@ -191,7 +192,7 @@ pub fn error_envelope(data: &[u8]) {
     let status = 300 + (u16::from(*high) << 8 | u16::from(*low)) % 300;
     let response = Response { retry_after: (more & 1 == 1).then_some(Duration::MAX), ..answer(status, body) };
     let advice = Advice { code: "INVALID_MASTER_PASSWORD", hint: "hint" };
-    let code = render::code_of(body);
+    let code = DaemonError::of(&response).code;
     for repeatable in [true, false] {
         let results = [
             render::tool_result(Ok(response.clone()), repeatable),

@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::http::Transport;
 use crate::http::client::Http;
 use crate::server::call::Daemon;
-use crate::server::own_wallet::OwnWallet;
 use crate::session::TokenPlace;
 use crate::session::shared::{Nudge, SharedSession};
 use crate::session::worker::Worker;
@@ -38,8 +37,7 @@ pub(super) fn connect(config: &Config) -> (Daemon, Keeper) {
         nudges,
     };
     let wallet_id = config.wallet_id.clone();
-    let own_wallet = OwnWallet::default();
-    (Daemon { transport, session, wallet_id, own_wallet, call_time_max: config.call_time_max }, keeper)
+    (Daemon { transport, session, wallet_id, call_time_max: config.call_time_max }, keeper)
 }
 
 impl Keeper {

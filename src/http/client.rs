@@ -1,4 +1,4 @@
-//! The HTTP client: the only file that names `ureq`.
+//! The HTTP client: this file and its own [`watched`] alone name `ureq`.
 //!
 //! Every option that matters is stated at the one place where the agents are made: no redirects (they would
 //! carry the token elsewhere), no proxy from the environment, no compression, every time and size bounded,
@@ -16,11 +16,16 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 #[cfg(feature = "tls")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{Connector as _, NextTimeout, TcpConnector};
-use ureq::{Agent, AsSendBody, Timeout};
+use ureq::{Agent, AsSendBody};
 
 use super::base_url::BaseUrl;
+use super::cancelled::Cancelled;
 use super::{Credential, HttpFault, HttpFaultKind, Method, RESPONSE_BYTES_MAX, Request, Response, Transport};
 use crate::time::Timestamp;
+
+mod watched;
+
+use watched::{Exchange, Stage, Watched};
 
 /// Longest wait for a connection. A daemon on this machine accepts at once or not at all; one behind https
 /// needs a few round trips.
@@ -70,6 +75,22 @@ impl Http {
         }
     }
 
+    fn carry_out(
+        &self,
+        cancelled: &Cancelled,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Response, HttpFault> {
+        let _exchange = Exchange::begin(cancelled, request.repeatable);
+        match (&request.body, request.method) {
+            (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
+            // Of length zero, said so: without a body the library announces chunks, and sends none.
+            (None, Method::Post | Method::Put) => self.exchange(request, credential, time_max, ""),
+            (None, Method::Get | Method::Delete) => self.exchange(request, credential, time_max, ()),
+        }
+    }
+
     fn exchange(
         &self,
         request: &Request,
@@ -102,7 +123,7 @@ impl Http {
             .with_config()
             .limit(RESPONSE_BYTES_MAX)
             .read_to_vec()
-            .map_err(|error| HttpFault { sent: true, ..fault(&error) })?;
+            .map_err(|error| fault(&error))?;
         // It may have room for twice as much, and stays until the result is written.
         body.shrink_to_fit();
         let header = |name| incoming.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -122,11 +143,19 @@ impl Transport for Http {
         credential: Credential<'_>,
         time_max: Duration,
     ) -> Result<Response, HttpFault> {
-        match (&request.body, request.method) {
-            (Some(body), _) => self.exchange(request, credential, time_max, body.as_str()),
-            // Of length zero, said so: without a body the library announces chunks, and sends none.
-            (None, Method::Post | Method::Put) => self.exchange(request, credential, time_max, ""),
-            (None, Method::Get | Method::Delete) => self.exchange(request, credential, time_max, ()),
+        self.carry_out(&Cancelled::default(), request, credential, time_max)
+    }
+
+    fn send_unless(
+        &self,
+        cancelled: &Cancelled,
+        request: &Request,
+        credential: Credential<'_>,
+        time_max: Duration,
+    ) -> Result<Option<Response>, HttpFault> {
+        match self.carry_out(cancelled, request, credential, time_max) {
+            Err(fault) if !fault.sent && cancelled.is_cancelled() => Ok(None),
+            outcome => outcome.map(Some),
         }
     }
 }
@@ -154,10 +183,10 @@ fn agent(base: &BaseUrl, idle_connections_max: usize) -> Agent {
     #[cfg(feature = "tls")]
     if base.is_secure() {
         let secure = plain.chain(RustlsConnector::default());
-        return Agent::with_parts(config, secure, LoopbackFirst::default());
+        return Agent::with_parts(config, Watched(secure), LoopbackFirst::default());
     }
     debug_assert!(!base.is_secure(), "without TLS no such address is taken");
-    Agent::with_parts(config, plain, LoopbackFirst::default())
+    Agent::with_parts(config, Watched(plain), LoopbackFirst::default())
 }
 
 fn credential_bytes(credential: Credential<'_>) -> usize {
@@ -196,37 +225,22 @@ fn add_credential(headers: &mut HeaderMap, credential: Credential<'_>) -> Result
     Ok(())
 }
 
-/// Sorts the library's errors into the few classes that anybody branches on.
+/// Sorts the library's errors into the few classes that anybody branches on. How far the exchange had come decides
+/// whether something was sent: see [`watched`].
 fn fault(error: &ureq::Error) -> HttpFault {
-    use std::io::ErrorKind;
-    let (kind, sent) = match error {
-        // These happen before the first byte of a request.
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::TlsRequired => {
-            (HttpFaultKind::Unreachable, false)
-        }
-        ureq::Error::Tls(_) => (HttpFaultKind::Unreachable, false),
-        #[cfg(feature = "tls")]
-        ureq::Error::Rustls(_) | ureq::Error::Pem(_) => (HttpFaultKind::Unreachable, false),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => (HttpFaultKind::Unreachable, false),
-        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => (HttpFaultKind::TimedOut, false),
-        // Only connecting can fail in these ways.
-        ureq::Error::Io(io)
-            if matches!(
-                io.kind(),
-                ErrorKind::ConnectionRefused
-                    | ErrorKind::HostUnreachable
-                    | ErrorKind::NetworkUnreachable
-                    | ErrorKind::AddrNotAvailable
-            ) =>
-        {
-            (HttpFaultKind::Unreachable, false)
-        }
-        // Everything else may have happened after the daemon acted: assume that it did.
-        ureq::Error::Timeout(_) => (HttpFaultKind::TimedOut, true),
-        ureq::Error::BodyExceedsLimit(_) => (HttpFaultKind::TooLarge, true),
-        _ => (HttpFaultKind::Broken, true),
+    let stage = watched::stage();
+    let kind = match error {
+        ureq::Error::Timeout(_) => HttpFaultKind::TimedOut,
+        ureq::Error::BodyExceedsLimit(_) => HttpFaultKind::TooLarge,
+        _ if stage < Stage::Sent => HttpFaultKind::Unreachable,
+        _ => HttpFaultKind::Broken,
     };
-    HttpFault { kind, sent, detail: detail(error) }
+    let detail = match stage {
+        Stage::Connected => format!("the TLS handshake failed: {}", detail(error)),
+        _ => detail(error),
+    };
+    // What may have been written may have been carried out: assume that it was.
+    HttpFault { kind, sent: stage == Stage::Sent, detail }
 }
 
 /// One clause for people. Never the library's own text for errors that quote the request.
@@ -268,5 +282,36 @@ impl Resolver for LoopbackFirst {
             return self.system.resolve(uri, config, timeout);
         }
         Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_connection_that_stood_already_is_not_taken_for_one_of_connecting() {
+        for kind in [
+            ErrorKind::ConnectionRefused,
+            ErrorKind::HostUnreachable,
+            ErrorKind::NetworkUnreachable,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::ConnectionReset,
+            ErrorKind::UnexpectedEof,
+        ] {
+            for (stage, told) in [
+                (Stage::Connecting, (HttpFaultKind::Unreachable, false)),
+                (Stage::Connected, (HttpFaultKind::Unreachable, false)),
+                (Stage::Ready, (HttpFaultKind::Unreachable, false)),
+                (Stage::Sent, (HttpFaultKind::Broken, true)),
+            ] {
+                let _exchange = Exchange::begin(&Cancelled::default(), true);
+                watched::reached(stage);
+                let fault = fault(&ureq::Error::Io(Error::from(kind)));
+                assert_eq!((fault.kind, fault.sent), told, "{kind} {stage:?}");
+            }
+        }
     }
 }

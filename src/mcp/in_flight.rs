@@ -56,6 +56,11 @@ impl<T> InFlight<T> {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
+    /// How many are being worked on.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether nothing is being worked on.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -78,7 +78,11 @@ pub struct Malformed {
 
 /// One message to the client, as JSON text.
 #[derive(Debug)]
-pub struct Outgoing(String);
+pub struct Outgoing {
+    text: String,
+    /// Answers to requests in it.
+    answers: usize,
+}
 
 impl Incoming {
     /// Reads one line without its newline. `None` for a blank one. Accepted around the message: a byte order
@@ -92,6 +96,17 @@ impl Incoming {
             return Some(Malformed::unreadable("Parse error: the line is not UTF-8").into());
         };
         if text.starts_with('[') { Some(parse_batch(text)) } else { Some(Incoming::Single(parse_one(text))) }
+    }
+
+    /// How many answers it wants. What is malformed is answered too.
+    pub fn answers(&self) -> usize {
+        let is_wanted = |message: &Result<Message, Malformed>| {
+            !matches!(message, Ok(Message::Notification(_) | Message::Response(_)))
+        };
+        match self {
+            Incoming::Single(message) => usize::from(is_wanted(message)),
+            Incoming::Batch(messages) => messages.iter().filter(|message| is_wanted(message)).count(),
+        }
     }
 
     /// A line that was longer than the transport accepts.
@@ -240,7 +255,7 @@ impl Outgoing {
         for part in [r#"{"jsonrpc":"2.0","id":"#, id, r#","result":"#, result, "}"] {
             text.push_str(part);
         }
-        Outgoing(text)
+        Outgoing { text, answers: 1 }
     }
 
     /// The answer to a request that failed. Where no id could be read the member is left out: the schema since
@@ -251,14 +266,14 @@ impl Outgoing {
         if let Some(id) = id {
             object.raw("id", id.as_json());
         }
-        Outgoing(object.raw("error", &error.to_json()).finish())
+        Outgoing { text: object.raw("error", &error.to_json()).finish(), answers: 1 }
     }
 
     /// A request to the client: `id` and `params` are JSON text.
     pub fn request(id: &str, method: &str, params: &str) -> Outgoing {
         let mut object = Object::new();
         object.string("jsonrpc", "2.0").raw("id", id).string("method", method).raw("params", params);
-        Outgoing(object.finish())
+        Outgoing { text: object.finish(), answers: 0 }
     }
 
     /// A notification: `params` is the JSON text of an object.
@@ -268,18 +283,26 @@ impl Outgoing {
         if let Some(params) = params {
             object.raw("params", params);
         }
-        Outgoing(object.finish())
+        Outgoing { text: object.finish(), answers: 0 }
     }
 
     /// The answers to a batch, as one array.
     pub fn batch(answers: &[Outgoing]) -> Outgoing {
         let texts: Vec<&str> = answers.iter().map(Outgoing::as_json).collect();
-        Outgoing(format!("[{}]", texts.join(",")))
+        Outgoing {
+            text: format!("[{}]", texts.join(",")),
+            answers: answers.iter().map(|answer| answer.answers).sum(),
+        }
     }
 
     /// The JSON text.
     pub fn as_json(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// How many requests it answers.
+    pub fn answers(&self) -> usize {
+        self.answers
     }
 }
 

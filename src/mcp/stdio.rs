@@ -31,11 +31,12 @@ const AHEAD_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 /// How long a client may leave its answers unread when the pipe is full, before it is given up.
 const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The same once the client has said its last. One that still wants its answers is reading by then.
-const STALL_TIME_AT_END_MAX: Duration = Duration::from_secs(5);
+/// The same once the client has said its last. Somebody holds the other end of the pipe open, and may have been busy for a
+/// while; one that still wants its answers is reading by then.
+const STALL_TIME_AT_END_MAX: Duration = Duration::from_secs(30);
 
-/// The same once the program ends.
-const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+/// The same once the program was told to stop. Whoever said so waits for its end, not for answers.
+const STALL_TIME_AT_STOP_MAX: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether the client is still there, while it says nothing. The contract allows 10 s.
 const CLIENT_WATCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -72,7 +73,8 @@ pub struct Connection {
     end_told: bool,
     stop_told: bool,
     woken: bool,
-    patience: Duration,
+    /// The client has left its answers unread for too long.
+    gave_up: bool,
 }
 
 /// Makes [`Connection::next`] return, from any thread.
@@ -120,7 +122,7 @@ impl Connection {
             end_told: false,
             stop_told: false,
             woken: false,
-            patience: STALL_TIME_MAX,
+            gave_up: false,
         })
     }
 
@@ -168,15 +170,24 @@ impl Connection {
         }
     }
 
-    /// Reads no more: the program ends. What is still sent must be read soon.
+    /// Reads no more: the program ends.
     pub fn end_input(&mut self) {
         self.input_ended = true;
         self.end_told = true;
         self.lines = LineBuffer::default();
-        self.patience = FLUSH_TIME_MAX;
         if let Some(on_end) = self.on_end.take() {
             on_end();
         }
+    }
+
+    /// Whether a message could not be written because the client did not read; one that is gone is another thing.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Takes what the client has said and nobody has heard yet, without waiting.
+    pub fn unheard(&mut self) -> impl Iterator<Item = Incoming> {
+        std::iter::from_fn(|| self.next_incoming())
     }
 
     /// Writes one message and waits until it is written; `false` if the client reads no more.
@@ -193,8 +204,9 @@ impl Connection {
     fn write_all(&mut self, mut bytes: &[u8]) -> bool {
         let mut waited = Duration::ZERO;
         while !bytes.is_empty() {
-            let time_left = self.patience_now().saturating_sub(waited).min(CLIENT_WATCH_INTERVAL);
+            let time_left = self.patience().saturating_sub(waited).min(CLIENT_WATCH_INTERVAL);
             if time_left.is_zero() {
+                self.gave_up = true;
                 return false;
             }
             let ready = self.wait(time_left, true);
@@ -227,15 +239,15 @@ impl Connection {
         true
     }
 
-    /// How long a client may leave its answers unread, as things are.
-    fn patience_now(&self) -> Duration {
-        let stopping = self.waker.0.stop.load(Ordering::SeqCst);
-        let bounds = [(stopping, FLUSH_TIME_MAX), (self.input_ended, STALL_TIME_AT_END_MAX)];
-        bounds
-            .into_iter()
-            .filter(|(holds, _)| *holds)
-            .map(|(_, time)| time)
-            .fold(self.patience, Duration::min)
+    /// How long the client may leave its answers unread, as things are: the one place that says so.
+    fn patience(&self) -> Duration {
+        if self.waker.0.stop.load(Ordering::SeqCst) {
+            STALL_TIME_AT_STOP_MAX
+        } else if self.input_ended {
+            STALL_TIME_AT_END_MAX
+        } else {
+            STALL_TIME_MAX
+        }
     }
 
     fn stop_if_client_is_gone(&mut self) -> bool {
@@ -439,11 +451,23 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_gone_or_reads_nothing_at_the_end_is_given_up() {
+    fn a_client_that_reads_nothing_is_given_up_and_one_that_is_gone_is_not_waited_for() {
         let (mut connection, _client, output) = pair();
-        connection.end_input();
+        connection.waker().request_stop();
         while connection.send(&notification()) {}
-        drop(output);
-        assert!(!connection.send(&notification()));
+        assert!(connection.gave_up());
+        let (mut other, _client, other_output) = pair();
+        drop((output, other_output));
+        assert!(!other.send(&notification()));
+        assert!(!other.gave_up(), "a client that is gone is no news");
+    }
+
+    #[test]
+    fn what_nobody_has_heard_yet_can_be_taken() {
+        let (mut connection, mut client, _output) = pair();
+        client.write_all(b"1\n2\n\n3\n4").expect("room");
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+        assert_eq!(connection.unheard().count(), 2, "half a line is none");
+        assert_eq!(connection.unheard().count(), 0);
     }
 }

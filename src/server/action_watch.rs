@@ -1,8 +1,9 @@
 //! Keeps up with the actions that the daemon's providers offer: when to ask, and the thread that asks.
 //!
-//! Used by the server, which hears of each finished look as one more event. Nothing waits for it but the first list of
-//! tools, briefly. Refuses to disturb the session: it asks with the token that is there, once, and a refusal is for
-//! somebody's call to find out.
+//! Used by the server, which hears of each finished look as one more event. Only the first list of tools waits for it,
+//! and calls of actions as long as no look has found any, all of them briefly. A look of its own accord does not disturb
+//! the session: it asks with the token that is there, once, and a refusal is for somebody's call to find out. A look for
+//! such a call is one.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{self, AssertUnwindSafe};
@@ -12,10 +13,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::call::Daemon;
+use super::call::{Cancelled, Daemon};
 use super::call_pool::STACK_BYTES;
+use super::composed;
+use super::render;
 use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::stdio::Waker;
+use crate::mcp::types::CallToolResult;
 use crate::session::Generation;
 use crate::wallet::actions::{self, Actions};
 
@@ -30,8 +34,9 @@ const IN_USE_TIME: Duration = Duration::from_secs(300);
 /// hangs and comes back has to be noticed within the contract's 30 s.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(25);
 
-/// How long the first list of tools waits for the first look. The contract's number.
-pub(super) const FIRST_LOOK_WAIT: Duration = Duration::from_secs(2);
+/// How long the first list of tools waits for the first look, and a call of an action that nobody knows yet for one. The
+/// contract's number.
+pub(super) const LOOK_WAIT: Duration = Duration::from_secs(2);
 
 /// What a look came to.
 pub(super) struct Looked {
@@ -47,6 +52,18 @@ enum Outcome {
     Same,
     /// Nobody could be asked, or nothing readable came.
     Nothing,
+    /// The same, asked for a call, and what the call is answered with.
+    Failed(CallToolResult),
+}
+
+/// Who wants a look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Wanted {
+    /// Nobody in particular.
+    #[default]
+    ByNobody,
+    /// A call, which reads the token file and has a refused token replaced as every call does.
+    ByACall,
 }
 
 /// When to look next. Times are on the monotonic clock.
@@ -55,8 +72,10 @@ struct Plan {
     is_looking: bool,
     /// A look has ended, however.
     has_looked: bool,
-    /// Something happened that makes what was found old.
+    /// Something happened that makes what was found old, or somebody wants to know.
     is_due: bool,
+    /// The next look's reason.
+    wanted: Wanted,
     looked_at: Option<Duration>,
     used_at: Option<Duration>,
 }
@@ -78,10 +97,11 @@ impl Plan {
         self.is_in_use(now).then(|| FRESH_TIME.saturating_sub(now.saturating_sub(looked_at)))
     }
 
-    fn begin(&mut self, now: Duration) {
+    fn begin(&mut self, now: Duration) -> Wanted {
         self.is_looking = true;
         self.is_due = false;
         self.looked_at = Some(now);
+        std::mem::take(&mut self.wanted)
     }
 
     fn end(&mut self) {
@@ -101,6 +121,8 @@ pub(super) struct ActionWatch {
     generation: Option<Generation>,
     /// Of the text that was found last.
     fingerprint: Option<u64>,
+    /// What the last look came to, if it was for a call and in vain.
+    failure: Option<CallToolResult>,
 }
 
 impl ActionWatch {
@@ -116,6 +138,7 @@ impl ActionWatch {
             plan: Plan::default(),
             generation: None,
             fingerprint: None,
+            failure: None,
         }
     }
 
@@ -127,6 +150,29 @@ impl ActionWatch {
     /// Whether the first look has yet to end.
     pub(super) fn is_first(&self) -> bool {
         !self.plan.has_looked
+    }
+
+    /// Whether a look has ever told which actions there are.
+    pub(super) fn has_found(&self) -> bool {
+        self.fingerprint.is_some()
+    }
+
+    /// What the last look came to, if it was for a call and in vain.
+    pub(super) fn failure(&self) -> Option<&CallToolResult> {
+        self.failure.as_ref()
+    }
+
+    /// A call wants to know which actions there are. A look that is under way, or about to begin, is waited for first.
+    pub(super) fn want_for_a_call(&mut self) {
+        if !self.plan.is_looking && !self.is_first() {
+            self.plan.is_due = true;
+            self.plan.wanted = Wanted::ByACall;
+        }
+    }
+
+    /// Whether a call waits for a look that has not begun.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.plan.wanted == Wanted::ByACall
     }
 
     /// The client said something.
@@ -160,14 +206,13 @@ impl ActionWatch {
 
     /// Looks, on a thread of its own.
     pub(super) fn look(&mut self, now: Duration) {
-        self.plan.begin(now);
+        let wanted = self.plan.begin(now);
         let (daemon, report, waker) = (Arc::clone(&self.daemon), self.report.clone(), self.waker.clone());
         let known = self.fingerprint;
         let builder = thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES);
         let spawned = builder.spawn(move || {
-            let looked = panic::catch_unwind(AssertUnwindSafe(|| look(&daemon, known)));
-            let nothing = |_| Looked { generation: Generation::default(), outcome: Outcome::Nothing };
-            if report.send(looked.unwrap_or_else(nothing)).is_ok() {
+            let looked = panic::catch_unwind(AssertUnwindSafe(|| look(&daemon, known, wanted)));
+            if report.send(looked.unwrap_or_else(|_| Looked::in_vain(wanted))).is_ok() {
                 waker.wake();
             }
         });
@@ -178,9 +223,8 @@ impl ActionWatch {
                 "thread.refused",
                 &[("error", &Foreign(&error.to_string()))],
             );
-            let nothing = Looked { generation: Generation::default(), outcome: Outcome::Nothing };
             // The queue has no bound and its receiver is this watch.
-            let _ = self.report.send(nothing);
+            let _ = self.report.send(Looked::in_vain(wanted));
         }
     }
 
@@ -190,34 +234,63 @@ impl ActionWatch {
         self.generation = Some(looked.generation);
         // A change of the session that this look has seen already is none any more.
         self.plan.is_due &= self.is_new_token();
+        self.failure = None;
         match looked.outcome {
             Outcome::Found(actions, fingerprint) => {
                 self.fingerprint = Some(fingerprint);
                 Some(actions)
             }
             Outcome::Same | Outcome::Nothing => None,
+            Outcome::Failed(instead) => {
+                self.failure = Some(instead);
+                None
+            }
         }
     }
 }
 
+impl Looked {
+    /// Something in the program kept it from looking.
+    fn in_vain(wanted: Wanted) -> Looked {
+        let outcome = match wanted {
+            Wanted::ByNobody => Outcome::Nothing,
+            Wanted::ByACall => {
+                Outcome::Failed(render::lost("an internal error of waiaas-mcp, see its log", true))
+            }
+        };
+        Looked { generation: Generation::default(), outcome }
+    }
+}
+
 /// One look. At the very start the session's worker is waited for.
-fn look(daemon: &Daemon, known: Option<u64>) -> Looked {
+fn look(daemon: &Daemon, known: Option<u64>, wanted: Wanted) -> Looked {
     daemon.session.settled_status();
     let generation = daemon.session.current().generation;
-    let outcome = match daemon.ask_quietly(&actions::request(), LOOK_TIME_MAX) {
-        None => Outcome::Nothing,
-        Some(body) => {
-            let mut hasher = DefaultHasher::new();
-            body.hash(&mut hasher);
-            let fingerprint = hasher.finish();
-            if known == Some(fingerprint) {
-                Outcome::Same
-            } else {
-                actions::read(&body).map_or(Outcome::Nothing, |found| Outcome::Found(found, fingerprint))
-            }
-        }
+    let outcome = match wanted {
+        Wanted::ByNobody => match daemon.ask_quietly(&actions::request(), LOOK_TIME_MAX) {
+            None => Outcome::Nothing,
+            Some(body) if known == Some(fingerprint(&body)) => Outcome::Same,
+            Some(body) => actions::read(&body)
+                .map_or(Outcome::Nothing, |found| Outcome::Found(found, fingerprint(&body))),
+        },
+        Wanted::ByACall => return look_for_a_call(daemon),
     };
     Looked { generation, outcome }
+}
+
+/// The same as a call asks, so that it may end with another token than it began with.
+fn look_for_a_call(daemon: &Daemon) -> Looked {
+    let outcome = match composed::providers(daemon, LOOK_TIME_MAX, &Cancelled::default()) {
+        Ok((body, found)) => Outcome::Found(found, fingerprint(&body)),
+        Err(instead) => Outcome::Failed(instead),
+    };
+    Looked { generation: daemon.session.current().generation, outcome }
+}
+
+fn fingerprint(body: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -45,6 +45,11 @@ impl Batches {
         let batch = self.open.remove(&id)?;
         (!batch.answers.is_empty()).then(|| Outgoing::batch(&batch.answers))
     }
+
+    /// Answers that wait for the others of their batch.
+    pub fn unsent(&self) -> usize {
+        self.open.values().map(|batch| batch.answers.len()).sum()
+    }
 }
 
 #[cfg(test)]

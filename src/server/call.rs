@@ -3,17 +3,17 @@
 //! Used by the threads of the call pool and by the command line. Refuses to know tools and MCP.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use crate::http::cancelled::Cancelled;
+use crate::http::daemon_error::DaemonError;
 use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
 use crate::log::{self, Area, Foreign, Level};
 use crate::session::Session;
 use crate::session::answers::about_the_token;
 use crate::session::shared::SharedSession;
 
-use super::own_wallet::OwnWallet;
-use super::render::{CallError, code_of};
+use super::render::CallError;
 
 /// The daemon as calls see it.
 pub struct Daemon {
@@ -23,26 +23,8 @@ pub struct Daemon {
     pub session: Arc<SharedSession>,
     /// The wallet of calls that name none; a UUID.
     pub wallet_id: Option<String>,
-    /// The session's only wallet, once it was asked for.
-    pub own_wallet: OwnWallet,
     /// How long one request may take.
     pub call_time_max: Duration,
-}
-
-/// Whether the client still wants an answer. Clones are the same flag.
-#[derive(Clone, Default, Debug)]
-pub struct Cancelled(Arc<AtomicBool>);
-
-impl Cancelled {
-    /// The client wants it no more: nothing further is sent to the daemon.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that was said.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl Daemon {
@@ -54,21 +36,34 @@ impl Daemon {
     /// # Errors
     /// [`CallError`] where there is no answer that the token was accepted for.
     pub fn perform(&self, request: &Request, cancelled: &Cancelled) -> Result<Response, CallError> {
+        self.perform_within(self.call_time_max, request, cancelled)
+    }
+
+    /// The same, with so much time for each request.
+    ///
+    /// # Errors
+    /// As [`Daemon::perform`].
+    pub fn perform_within(
+        &self,
+        time_max: Duration,
+        request: &Request,
+        cancelled: &Cancelled,
+    ) -> Result<Response, CallError> {
         let mut lease = self.session.current();
         if lease.session.is_none() {
             lease = self.session.renewed_after(lease.generation);
         }
         let session = lease.session.ok_or(CallError::SessionExpired)?;
-        let response = self.send(request, Some(&session), cancelled)?;
+        let response = self.send(request, Some(&session), time_max, cancelled)?;
         if !is_about_the_token(&response) {
             return Ok(response);
         }
         let renewed = self.session.renewed_after(lease.generation);
         let session = renewed.session.ok_or(CallError::SessionExpired)?;
-        if renewed.generation == lease.generation || cancelled.is_cancelled() {
+        if renewed.generation == lease.generation {
             return Ok(response);
         }
-        let response = self.send(request, Some(&session), cancelled)?;
+        let response = self.send(request, Some(&session), time_max, cancelled)?;
         if !is_about_the_token(&response) {
             return Ok(response);
         }
@@ -81,16 +76,18 @@ impl Daemon {
     /// nobody has asked for: it must not set anything in motion.
     pub fn ask_quietly(&self, request: &Request, time_max: Duration) -> Option<String> {
         let session = self.session.current().session?;
-        let response = self.transport.send(request, Credential::Session(session.token()), time_max).ok()?;
-        if let Some(date) = response.date {
-            self.session.heard_date(date);
-        }
+        let response = self.leave(request, Some(&session), time_max, &Cancelled::default()).ok()??;
         String::from_utf8(response.body).ok().filter(|_| response.status == 200)
     }
 
     /// The answer to `request`, sent once and without a credential; for what nobody has asked for.
-    pub fn ask_openly(&self, request: &Request, time_max: Duration) -> Option<Response> {
-        self.transport.send(request, Credential::None, time_max).ok()
+    pub fn ask_openly(
+        &self,
+        request: &Request,
+        time_max: Duration,
+        cancelled: &Cancelled,
+    ) -> Option<Response> {
+        self.leave(request, None, time_max, cancelled).ok()?
     }
 
     /// Sends `request` without a credential: for the daemon's own health.
@@ -102,41 +99,50 @@ impl Daemon {
         request: &Request,
         cancelled: &Cancelled,
     ) -> Result<Response, CallError> {
-        self.send(request, None, cancelled)
+        self.send(request, None, self.call_time_max, cancelled)
     }
 
     fn send(
         &self,
         request: &Request,
         session: Option<&Session>,
+        time_max: Duration,
         cancelled: &Cancelled,
     ) -> Result<Response, CallError> {
-        let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
-        let mut result = self.transport.send(request, credential, self.call_time_max);
+        let mut result = self.leave(request, session, time_max, cancelled);
         // A connection kept alive may have been closed by the daemon at the moment it was taken up again, and with it
         // all others that wait: the second time is on a new one.
-        if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken)
-            && request.repeatable
-            && !cancelled.is_cancelled()
-        {
+        if matches!(&result, Err(fault) if fault.kind == HttpFaultKind::Broken) && request.repeatable {
             let on_a_new_one = Request { repeatable: false, ..request.clone() };
-            result = self.transport.send(&on_a_new_one, credential, self.call_time_max);
+            result = self.leave(&on_a_new_one, session, time_max, cancelled);
         }
-        match &result {
-            Ok(response) => {
-                if let Some(date) = response.date {
-                    self.session.heard_date(date);
-                }
-            }
-            Err(fault) => log_fault(request, fault),
+        if let Err(fault) = &result {
+            log_fault(request, fault);
         }
-        result.map_err(CallError::Fault)
+        result.map_err(CallError::Fault)?.ok_or(CallError::Cancelled)
+    }
+
+    /// The one way by which requests of calls leave, whatever had to be waited for before and however many steps a call
+    /// has: what is cancelled by now is not sent, and `None` comes back.
+    fn leave(
+        &self,
+        request: &Request,
+        session: Option<&Session>,
+        time_max: Duration,
+        cancelled: &Cancelled,
+    ) -> Result<Option<Response>, HttpFault> {
+        let credential = session.map_or(Credential::None, |session| Credential::Session(session.token()));
+        let response = self.transport.send_unless(cancelled, request, credential, time_max)?;
+        if let Some(date) = response.as_ref().and_then(|response| response.date) {
+            self.session.heard_date(date);
+        }
+        Ok(response)
     }
 }
 
 fn is_about_the_token(response: &Response) -> bool {
     matches!(response.status, 401 | 404)
-        && code_of(&response.body).is_some_and(|code| about_the_token(response.status, &code))
+        && DaemonError::of(response).code.is_some_and(|code| about_the_token(response.status, &code))
 }
 
 fn log_fault(request: &Request, fault: &HttpFault) {

@@ -1,9 +1,11 @@
 //! The threads that calls run on, so that a slow one delays nothing else.
 //!
 //! Used by the server, which owns it and hears of what calls say and of their ends as one more event. Threads are
-//! started when they are needed, and all but one end when they are not. A panic in a call is that call's end and
+//! started when they are needed, and all but one end when they are not. The place of a call that was cancelled is free
+//! at once, although its thread comes back only when its request has ended. A panic in a call is that call's end and
 //! nobody else's. Refuses to know what a call does.
 
+use std::collections::HashSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
@@ -21,6 +23,12 @@ use super::call::Cancelled;
 
 /// Calls that run at once. A daemon on the same machine serves no more at a time; more threads only wait.
 const CALLS_MAX: usize = 64;
+
+/// Threads beyond those, for calls that were cancelled and still wait for the daemon. What changes nothing is hung up on
+/// and comes back at once; the answer to what may have changed something is waited for, which ends with the call's own
+/// time limit. As many again as may run: each costs some 100 KB and a connection, and 128 connections are half of what a
+/// process may have open on macOS. A client that cancels still more waits for a place as if it had not.
+const GIVEN_UP_MAX: usize = CALLS_MAX;
 
 /// Calls that wait for a thread. A client that asks for more is told so at once, which is kinder than an answer
 /// after minutes.
@@ -47,12 +55,28 @@ pub struct CallPool {
     report: Sender<Report>,
     reports: Receiver<Report>,
     waker: Waker,
-    /// Threads there are. A thread counts itself out only while nothing waits, and both under this lock, so that no
-    /// call is left to a thread that has just gone.
-    threads: Arc<Mutex<usize>>,
+    staff: Arc<Mutex<Staff>>,
     idle_time_max: Duration,
     /// Submitted and not yet forgotten.
     outstanding: usize,
+}
+
+/// The threads there are. One counts itself out only while nothing waits or others do its work, and both under the lock,
+/// so that no call is left to a thread that has just gone.
+#[derive(Default)]
+struct Staff {
+    threads: usize,
+    /// The calls they run, but for those that were given up.
+    running: HashSet<Ticket>,
+    /// Threads whose call was given up.
+    given_up: usize,
+}
+
+impl Staff {
+    /// Threads for calls that somebody waits for.
+    fn serving(&self) -> usize {
+        self.threads.saturating_sub(self.given_up.min(GIVEN_UP_MAX))
+    }
 }
 
 /// What is heard of a call.
@@ -120,7 +144,7 @@ impl CallPool {
             report,
             reports,
             waker,
-            threads: Arc::default(),
+            staff: Arc::default(),
             idle_time_max: IDLE_TIME_MAX,
             outstanding: 0,
         }
@@ -135,9 +159,12 @@ impl CallPool {
             return Err(Full);
         }
         self.waiting.send(Call { ticket, cancelled, work }).map_err(|_| Full)?;
-        // Counted after the call is in the queue: see `threads`.
-        let threads = *self.threads.lock();
-        if self.outstanding >= threads && threads < CALLS_MAX && !self.start_thread() && threads == 0 {
+        // Counted after the call is in the queue: see `Staff`.
+        let (threads, serving) = {
+            let staff = self.staff.lock();
+            (staff.threads, staff.serving())
+        };
+        if self.outstanding >= threads && serving < CALLS_MAX && !self.start_thread() && threads == 0 {
             // Nobody else can have taken it.
             let _ = self.calls.try_recv();
             return Err(Full);
@@ -156,21 +183,36 @@ impl CallPool {
         self.outstanding = self.outstanding.saturating_sub(1);
     }
 
+    /// A call was cancelled: its place is another's.
+    pub fn give_up(&mut self, ticket: Ticket) {
+        let mut staff = self.staff.lock();
+        // If it is not among them, it is over, or has yet to begin and will not.
+        if !staff.running.remove(&ticket) {
+            return;
+        }
+        staff.given_up += 1;
+        let is_needed = !self.calls.is_empty() && staff.serving() < CALLS_MAX;
+        drop(staff);
+        if is_needed {
+            self.start_thread();
+        }
+    }
+
     /// One more thread; whether the operating system had one.
     fn start_thread(&mut self) -> bool {
-        let threads = Arc::clone(&self.threads);
+        let staff = Arc::clone(&self.staff);
         let worker = CallThread {
             calls: self.calls.clone(),
             report: self.report.clone(),
             waker: self.waker.clone(),
-            threads: Arc::clone(&threads),
+            staff: Arc::clone(&staff),
             idle_time_max: self.idle_time_max,
         };
         let builder = thread::Builder::new().name("call".to_owned()).stack_size(STACK_BYTES);
         // Counted before it begins, because it may count itself out at once.
-        let mut count = threads.lock();
+        let mut staff = staff.lock();
         match builder.spawn(move || worker.run()) {
-            Ok(_) => *count = count.saturating_add(1),
+            Ok(_) => staff.threads += 1,
             Err(error) => {
                 let error = error.to_string();
                 log::event(Area::Server, Level::Warn, "thread.refused", &[("error", &Foreign(&error))]);
@@ -186,7 +228,7 @@ struct CallThread {
     calls: Receiver<Call>,
     report: Sender<Report>,
     waker: Waker,
-    threads: Arc<Mutex<usize>>,
+    staff: Arc<Mutex<Staff>>,
     idle_time_max: Duration,
 }
 
@@ -194,15 +236,33 @@ impl CallThread {
     fn run(&self) {
         while let Some(Call { ticket, cancelled, work }) = self.next_call() {
             let call = Ongoing { ticket, cancelled, report: self.report.clone(), waker: self.waker.clone() };
-            let result = if call.cancelled.is_cancelled() {
-                None
-            } else {
-                panic::catch_unwind(AssertUnwindSafe(|| work(&call))).ok()
-            };
-            if !call.tell(Told::Finished(result)) {
+            let begins = self.begin(&call);
+            let result = begins.then(|| panic::catch_unwind(AssertUnwindSafe(|| work(&call))).ok()).flatten();
+            let stays = !begins || self.end(ticket);
+            if !call.tell(Told::Finished(result)) || !stays {
                 return;
             }
         }
+    }
+
+    /// Whether the call is to be run; whoever cancels it from then on gives it up too.
+    fn begin(&self, call: &Ongoing) -> bool {
+        let mut staff = self.staff.lock();
+        !call.cancelled.is_cancelled() && staff.running.insert(call.ticket)
+    }
+
+    /// The call is over. Whether this thread is still needed: that of a call that was given up may have been replaced.
+    fn end(&self, ticket: Ticket) -> bool {
+        let mut staff = self.staff.lock();
+        if staff.running.remove(&ticket) {
+            return true;
+        }
+        staff.given_up = staff.given_up.saturating_sub(1);
+        let stays = staff.serving() <= CALLS_MAX;
+        if !stays {
+            staff.threads = staff.threads.saturating_sub(1);
+        }
+        stays
     }
 
     /// The next call; `None` if there is none and this thread is not needed any more.
@@ -213,13 +273,13 @@ impl CallThread {
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let mut threads = self.threads.lock();
-            if *threads <= IDLE_THREADS_KEPT {
-                drop(threads);
+            let mut staff = self.staff.lock();
+            if staff.serving() <= IDLE_THREADS_KEPT {
+                drop(staff);
                 return self.calls.recv().ok();
             }
             if self.calls.is_empty() {
-                *threads = threads.saturating_sub(1);
+                staff.threads = staff.threads.saturating_sub(1);
                 return None;
             }
         }
@@ -281,7 +341,7 @@ mod tests {
         assert_eq!(end(&pool), (tickets[0], None));
         pool.forget();
         pool.submit(tickets[1], Cancelled::default(), Box::new(|_| "fine".to_owned())).expect("room");
-        assert_eq!(*pool.threads.lock(), 1, "the first thread is still there and free");
+        assert_eq!(pool.staff.lock().threads, 1, "the first thread is still there and free");
         assert_eq!(end(&pool), (tickets[1], Some("fine".to_owned())));
     }
 
@@ -320,11 +380,55 @@ mod tests {
             });
             pool.submit(ticket, Cancelled::default(), work).expect("room");
         }
-        assert_eq!(*pool.threads.lock(), CALLS_MAX);
+        assert_eq!(pool.staff.lock().threads, CALLS_MAX);
         assert_eq!(pool.submit(tickets(1)[0], Cancelled::default(), Box::new(|_| String::new())), Err(Full));
         drop(go);
         let ends = std::iter::from_fn(|| pool.reports().recv_timeout(WAIT_MAX).ok());
         assert_eq!(ends.take(CALLS_MAX + CALLS_WAITING_MAX).count(), CALLS_MAX + CALLS_WAITING_MAX);
+    }
+
+    #[test]
+    fn the_place_of_a_cancelled_call_is_free_before_its_request_has_ended() {
+        let mut pool = CallPool::new(waker());
+        let tickets = tickets(2 * CALLS_MAX + GIVEN_UP_MAX);
+        let (go, gate) = crossbeam_channel::bounded::<()>(0);
+        let (begin, begun) = unbounded();
+        let submit = |pool: &mut CallPool, ticket: Ticket| {
+            let (cancelled, gate, begin) = (Cancelled::default(), gate.clone(), begin.clone());
+            let work: Work = Box::new(move |_| {
+                let _ = begin.send(());
+                let _ = gate.recv_timeout(WAIT_MAX);
+                String::new()
+            });
+            pool.submit(ticket, cancelled.clone(), work).expect("room");
+            cancelled
+        };
+        let begins = |count: usize| (0..count).all(|_| begun.recv_timeout(WAIT_MAX).is_ok());
+        let (first, others) = tickets.split_at(CALLS_MAX);
+        let first: Vec<_> = first.iter().map(|ticket| (*ticket, submit(&mut pool, *ticket))).collect();
+        assert!(begins(CALLS_MAX));
+        // These wait, until somebody gives up.
+        let others: Vec<_> = others.iter().map(|ticket| (*ticket, submit(&mut pool, *ticket))).collect();
+        assert!(begun.try_recv().is_err());
+        for (ticket, cancelled) in first {
+            cancelled.cancel();
+            pool.give_up(ticket);
+            assert!(begins(1), "its place is taken at once");
+        }
+        // And so on, as far as it goes.
+        for (ticket, cancelled) in &others[..CALLS_MAX] {
+            cancelled.cancel();
+            pool.give_up(*ticket);
+        }
+        assert_eq!(pool.staff.lock().threads, CALLS_MAX + GIVEN_UP_MAX);
+        assert!(begun.try_recv().is_err(), "there is an end to it");
+        drop(go);
+        let ends = std::iter::from_fn(|| pool.reports().recv_timeout(WAIT_MAX).ok());
+        assert_eq!(ends.take(tickets.len()).count(), tickets.len());
+        let polled = crossbeam_channel::tick(Duration::from_millis(5));
+        let is_alone =
+            (0..2000).any(|_| polled.recv().is_ok() && pool.staff.lock().threads == IDLE_THREADS_KEPT);
+        assert!(is_alone && pool.staff.lock().given_up == 0, "{} threads", pool.staff.lock().threads);
     }
 
     #[test]
@@ -342,7 +446,8 @@ mod tests {
             }
         }
         let polled = crossbeam_channel::tick(Duration::from_millis(5));
-        let is_alone = (0..2000).any(|_| polled.recv().is_ok() && *pool.threads.lock() == IDLE_THREADS_KEPT);
-        assert!(is_alone, "{} threads are left", *pool.threads.lock());
+        let is_alone =
+            (0..2000).any(|_| polled.recv().is_ok() && pool.staff.lock().threads == IDLE_THREADS_KEPT);
+        assert!(is_alone, "{} threads are left", pool.staff.lock().threads);
     }
 }

@@ -3,6 +3,8 @@
 //! Used by the threads of the call pool and by the command line. What is put together from answers is decided in the
 //! wallet; here it is asked for. Refuses to know MCP but for the form of a tool's result.
 
+use std::time::Duration;
+
 use crate::http::{Request, Response};
 use crate::json::RawValue;
 use crate::mcp::types::CallToolResult;
@@ -174,8 +176,21 @@ pub(super) fn unreadable() -> Failure {
 /// # Errors
 /// What a call is answered with instead.
 pub fn actions(daemon: &Daemon, cancelled: &Cancelled) -> Result<Actions, CallToolResult> {
-    let body = read(&actions::request(), daemon, cancelled);
-    body.and_then(|body| actions::read(&body).ok_or_else(unreadable)).map_err(|failure| failure.result)
+    providers(daemon, daemon.call_time_max, cancelled).map(|(_, found)| found)
+}
+
+/// The same within so much time for each request, and the text that they were read from.
+pub(super) fn providers(
+    daemon: &Daemon,
+    time_max: Duration,
+    cancelled: &Cancelled,
+) -> Result<(String, Actions), CallToolResult> {
+    let outcome = daemon.perform_within(time_max, &actions::request(), cancelled);
+    let found = render::answer(outcome, true).and_then(|body| match actions::read(&body) {
+        Some(found) => Ok((body, found)),
+        None => Err(unreadable()),
+    });
+    found.map_err(|failure| failure.result)
 }
 
 /// `GET /health`, which needs no token.

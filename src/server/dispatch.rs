@@ -8,7 +8,7 @@ use crate::mcp::logging::LoggingLevel;
 use crate::mcp::message::{Notification, Request};
 
 use super::Server;
-use super::service::{Asked, Reply};
+use super::service::{Asked, Reply, Turn};
 
 /// Serves a request, or hands back the work that will.
 ///
@@ -19,7 +19,7 @@ pub(super) fn request(
     request: &Request,
     era: Era,
     log_level: Option<LoggingLevel>,
-    may_wait: bool,
+    turn: Turn,
 ) -> Result<Reply, ErrorObject> {
     let params = &request.params;
     let served = server.service.about().capabilities;
@@ -30,7 +30,7 @@ pub(super) fn request(
         "logging/setLevel" if served.logging => server.set_log_level(era, params),
         "resources/subscribe" if served.resources_subscribe => server.subscribe(era, params),
         "resources/unsubscribe" if served.resources_subscribe => server.unsubscribe(era, params),
-        method => server.service.request(&Asked { method, params, era, log_level, may_wait }),
+        method => server.service.request(&Asked { method, params, era, log_level, turn }),
     }
 }
 

@@ -10,6 +10,7 @@ use super::batches::BatchId;
 use super::call::Cancelled;
 use super::call_pool::{Report, Told};
 use super::service::{Later, Loss};
+use crate::log::{self, Area, Level};
 use crate::mcp::era::Era;
 use crate::mcp::logging::LoggingLevel;
 use crate::mcp::message::{Outgoing, Request, RequestId};
@@ -73,6 +74,7 @@ impl Server {
     pub(super) fn drop_cancelled(&mut self, id: &RequestId) {
         for (ticket, pending) in self.in_flight.cancel(id) {
             pending.cancelled.cancel();
+            self.calls.give_up(ticket);
             self.progress.end(ticket);
             self.forget_log_level(&pending);
             self.settle(pending.batch, None);
@@ -87,6 +89,29 @@ impl Server {
         if let Some(level) = pending.log_level {
             self.log_listeners.end(level);
             self.service.log_wanted(self.log_listeners.least());
+        }
+    }
+
+    /// Says how many answers a client that does not read has lost by that. One that is gone wants none.
+    pub(super) fn tell_what_is_unwritten(&mut self) {
+        if !self.connection.gave_up() {
+            return;
+        }
+        let under_way = self.in_flight.len() + self.waiting.len() + self.batches.unsent();
+        let unheard: usize = self.connection.unheard().map(|incoming| incoming.answers()).sum();
+        let count = self.unwritten + under_way + unheard;
+        log::event(
+            Area::Server,
+            Level::Warn,
+            "answers.unwritten",
+            &[("count", &count), ("why", &"the client does not read them")],
+        );
+    }
+
+    /// Nothing more is sent for whatever is still in flight, and nobody is told.
+    pub(super) fn cancel_calls(&mut self) {
+        for (_, pending) in self.in_flight.take_all() {
+            pending.cancelled.cancel();
         }
     }
 

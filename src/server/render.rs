@@ -3,6 +3,7 @@
 //! Used by the server for every tool call and resource. Pure. A successful body passes byte for byte; an error's
 //! members are the daemon's own. Refuses to decide whether a request is sent again.
 
+use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, HttpFaultKind, Response};
 use crate::json::{self, Object};
 use crate::mcp::types::CallToolResult;
@@ -14,6 +15,8 @@ pub enum CallError {
     SessionExpired,
     /// There was no complete answer.
     Fault(HttpFault),
+    /// Nobody wants the answer any more; the request was not sent.
+    Cancelled,
 }
 
 /// An outcome that is not the result asked for.
@@ -49,6 +52,7 @@ pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<
     match outcome {
         Err(CallError::SessionExpired) => Err(session_expired()),
         Err(CallError::Fault(fault)) => Err(no_answer(&fault, repeatable)),
+        Err(CallError::Cancelled) => Err(cancelled()),
         Ok(response) => match response.status {
             // Success that says by its status that there is nothing to say.
             204 | 205 => Ok("{}".to_owned()),
@@ -120,6 +124,11 @@ fn session_expired() -> Failure {
     Failure { code: "session_expired".to_owned(), result: CallToolResult::text(text) }
 }
 
+/// For the call's own steps: the client is told nothing.
+fn cancelled() -> Failure {
+    Failure::own("CANCELLED", "The call was cancelled; this request of it was not sent", false, None)
+}
+
 fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
     let unknown = fault.sent && !repeatable;
     let (status, message) = if unknown {
@@ -146,14 +155,8 @@ fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
     Failure { code: status.to_owned(), result: CallToolResult::text(text) }
 }
 
-/// The `code` of an error body, flat or inside `error`; `None` if the body is not the daemon's.
-pub fn code_of(body: &[u8]) -> Option<String> {
-    ErrorBody::read(std::str::from_utf8(body).ok()?)?.code
-}
-
 fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Failure {
-    let text = std::str::from_utf8(&response.body).unwrap_or_default();
-    let body = ErrorBody::read(text).unwrap_or_default();
+    let body = DaemonError::of(response);
     // A failing gateway does not say whether the daemon behind it acted, and an interim status says nothing at all.
     if body.code.is_none() && !(300..500).contains(&response.status) {
         let detail = format!("it answered {} without an error code", response.status);
@@ -190,41 +193,10 @@ fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Fai
             object.raw(name, value);
         }
     }
-    if let Some(wait) = response.retry_after {
+    if let Some(wait) = body.retry_after {
         object.integer("retryAfter", i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
     }
     Failure { code, result: CallToolResult::error(object.finish()) }
-}
-
-/// The daemon's error body. Members that are handed on stay text.
-#[derive(Default)]
-struct ErrorBody<'a> {
-    code: Option<String>,
-    message: Option<String>,
-    retryable: Option<bool>,
-    hint: Option<&'a str>,
-    details: Option<&'a str>,
-    request_id: Option<&'a str>,
-}
-
-impl<'a> ErrorBody<'a> {
-    /// `None` if `text` is not an object.
-    fn read(text: &'a str) -> Option<ErrorBody<'a>> {
-        let [error] = json::members(text, ["error"])?;
-        let inner = error.filter(|error| json::is_object(error)).map_or(text, |error| error.get());
-        let names = ["code", "message", "retryable", "hint", "details", "requestId"];
-        let found = json::members(inner, names)?;
-        let [code, message, retryable, hint, details, request_id] =
-            found.map(|member| member.filter(|value| !json::is_null(value)));
-        Some(ErrorBody {
-            code: code.and_then(json::string),
-            message: message.and_then(json::string),
-            retryable: retryable.and_then(|value| value.get().parse().ok()),
-            hint: hint.map(|value| value.get()),
-            details: details.map(|value| value.get()),
-            request_id: request_id.map(|value| value.get()),
-        })
-    }
 }
 
 #[cfg(test)]

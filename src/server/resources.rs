@@ -147,8 +147,9 @@ fn skill(name: &str) -> Resource {
 
 /// All resources as a JSON array: those that are always there, and the skills. Without a `daemon` the ones that it
 /// comes with. Blocks.
-pub fn list(daemon: Option<&Daemon>, era: Era) -> String {
-    let skills = daemon.and_then(served_skills).unwrap_or_else(|| usual_skills().collect());
+pub fn list(daemon: Option<(&Daemon, &Cancelled)>, era: Era) -> String {
+    let skills = daemon.and_then(|(daemon, cancelled)| served_skills(daemon, cancelled));
+    let skills = skills.unwrap_or_else(|| usual_skills().collect());
     let skills = skills.into_iter().map(skill);
     let all: Vec<String> =
         RESOURCES.iter().cloned().chain(skills).map(|resource| resource.to_json(era)).collect();
@@ -156,10 +157,10 @@ pub fn list(daemon: Option<&Daemon>, era: Era) -> String {
 }
 
 /// The names for which the daemon has a text; `None` if it does not say so for all of them.
-fn served_skills(daemon: &Daemon) -> Option<Vec<&'static str>> {
+fn served_skills(daemon: &Daemon, cancelled: &Cancelled) -> Option<Vec<&'static str>> {
     let mut served = Vec::new();
     for (name, _) in SKILL_NAMES {
-        match daemon.ask_openly(&skill_request(name), SKILL_TIME_MAX)?.status {
+        match daemon.ask_openly(&skill_request(name), SKILL_TIME_MAX, cancelled)?.status {
             200 => served.push(name),
             404 => {}
             _ => return None,

@@ -37,8 +37,19 @@ pub struct Asked<'r> {
     pub era: Era,
     /// The least severe log message that may be sent because of it.
     pub log_level: Option<LoggingLevel>,
-    /// Whether [`Reply::Wait`] is a possible answer.
-    pub may_wait: bool,
+    /// Whether it has waited, and may.
+    pub turn: Turn,
+}
+
+/// Whether a service is asked for a request for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// It has just come, and may be told to wait.
+    First,
+    /// It was told to wait, there was news, and it may go on waiting.
+    Again,
+    /// Now or never: [`Reply::Wait`] is no possible answer.
+    Last,
 }
 
 /// What becomes of a request.

@@ -29,6 +29,10 @@ impl Waiting {
         self.0.len() < WAITING_MAX
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

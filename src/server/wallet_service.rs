@@ -10,13 +10,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use super::action_watch::ActionWatch;
-use super::call::Daemon;
+use super::call::{Cancelled, Daemon};
 use super::call_pool::Ongoing;
 use super::composed::{Task, is_repeatable};
 use super::handlers::{no_resource, only_page, text};
 use super::render;
 use super::resources::{self, SESSION_STATUS};
-use super::service::{About, Asked, Later, Loss, News, Reply, Service, Standing};
+use super::service::{About, Asked, Later, Loss, News, Reply, Service, Standing, Turn};
 use super::toolbox::{NoTool, ToolChoice, Toolbox};
 use crate::mcp::era::Era;
 use crate::mcp::error::{ErrorObject, shown};
@@ -30,6 +30,7 @@ use crate::session::shared::Change as SessionChange;
 
 mod log_reading;
 mod news;
+mod not_known_yet;
 
 use log_reading::LogReading;
 
@@ -151,7 +152,7 @@ impl WalletService {
 
     fn list_tools(&mut self, asked: &Asked<'_>) -> Result<Reply, ErrorObject> {
         only_page(asked.params)?;
-        if let Some(time_max) = self.first_look_wait().filter(|_| asked.may_wait) {
+        if let Some(time_max) = self.first_look_wait().filter(|_| asked.turn != Turn::Last) {
             return Ok(Reply::Wait(time_max));
         }
         self.is_list_known = true;
@@ -159,16 +160,21 @@ impl WalletService {
         Ok(Reply::Now(result.raw("tools", self.toolbox.list(asked.era)).finish()))
     }
 
-    fn call_tool(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
-        let [name, arguments] = params.members(["name", "arguments"]);
+    fn call_tool(&mut self, asked: &Asked<'_>) -> Result<Reply, ErrorObject> {
+        let [name, arguments] = asked.params.members(["name", "arguments"]);
         let name = text(name, "name")?;
+        if self.toolbox.find(&name) == Err(NoTool::Unknown)
+            && let Some(reply) = self.not_known_yet(&name, asked)
+        {
+            return Ok(reply);
+        }
         let spec = self.toolbox.find(&name).map_err(|none| match none {
             NoTool::Hidden(why) => {
                 ErrorObject::invalid_params(format!("Tool {} is switched off: {why}", shown(&name)))
             }
             NoTool::Unknown => ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))),
         })?;
-        let form = self.form(era, FormKind::Call);
+        let form = self.form(asked.era, FormKind::Call);
         let daemon = match &self.daemon {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(form.now(&problem.to_result())),
@@ -182,10 +188,11 @@ impl WalletService {
     fn list_resources(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
         only_page(params)?;
         let form = self.form(era, FormKind::Resources);
-        let list = move |daemon: Option<&Daemon>| CallToolResult::text(resources::list(daemon, era));
+        let list =
+            move |daemon: Option<(&Daemon, &Cancelled)>| CallToolResult::text(resources::list(daemon, era));
         let Ok(daemon) = &self.daemon else { return Ok(form.now(&list(None))) };
         let daemon = Arc::clone(daemon);
-        Ok(form.later(true, move |_| list(Some(&daemon))))
+        Ok(form.later(true, move |call| list(Some((&daemon, call.cancelled())))))
     }
 
     fn list_resource_templates(&self, era: Era, params: &Params) -> Result<Reply, ErrorObject> {
@@ -232,7 +239,7 @@ impl Service for WalletService {
         let (era, params) = (asked.era, asked.params);
         match asked.method {
             "tools/list" => self.list_tools(asked),
-            "tools/call" => self.call_tool(era, params),
+            "tools/call" => self.call_tool(asked),
             "resources/list" => self.list_resources(era, params),
             "resources/templates/list" => self.list_resource_templates(era, params),
             "resources/read" => self.read_resource(era, params),

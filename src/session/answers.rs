@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::choose::{self, Unfit};
 use super::clock_offset::DaemonTime;
 use super::{Session, policy};
+use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, Response};
 
 /// What a renewal was answered, reduced to what is done about it.
@@ -59,9 +60,6 @@ pub enum Introspection {
     Unknown,
 }
 
-/// Longest code that is shown, in bytes. The daemon's longest has 34; a token is longer than this.
-const CODE_BYTES_MAX: usize = 64;
-
 /// Codes that say something about the token a request carried, whatever the status beside them.
 ///
 /// `UNAUTHORIZED` is not among them: it is what frameworks and proxies say by themselves, so that alone it says nothing
@@ -85,22 +83,14 @@ pub fn about_the_token(status: u16, code: &str) -> bool {
 
 /// Reads the answer to a question that needs nothing but a good token.
 pub fn introspection(result: Result<&Response, &HttpFault>) -> Introspection {
+    let is_about_the_token = |response: &Response| {
+        DaemonError::of(response).code.is_some_and(|code| about_the_token(response.status, &code))
+    };
     match result {
         Ok(response) if (200..=299).contains(&response.status) => Introspection::Active,
-        Ok(response)
-            if error_code(&response.body).is_some_and(|code| about_the_token(response.status, &code)) =>
-        {
-            Introspection::Inactive
-        }
+        Ok(response) if is_about_the_token(response) => Introspection::Inactive,
         _ => Introspection::Unknown,
     }
-}
-
-/// The `code` of an error body: flat, or inside `error`.
-pub fn error_code(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    let code = body.get("code").or_else(|| body.get("error")?.get("code"))?;
-    code.as_str().map(str::to_owned)
 }
 
 /// Reads the answer to a renewal of `old` that came at the daemon's time `now`.
@@ -146,9 +136,9 @@ fn granted(body: &[u8], old: &Session, now: DaemonTime) -> ClassifiedAnswer {
 }
 
 fn refused(response: &Response) -> ClassifiedAnswer {
-    let code = error_code(&response.body);
+    let error = DaemonError::of(response);
     let unavailable = |counts| RenewalAnswer::Unavailable { retry_after: response.retry_after, counts };
-    let answer = match (code.as_deref(), response.status) {
+    let answer = match (error.code.as_deref(), response.status) {
         (Some("RENEWAL_TOO_EARLY"), _) => RenewalAnswer::TooEarly,
         (
             Some(
@@ -164,24 +154,19 @@ fn refused(response: &Response) -> ClassifiedAnswer {
         (Some(code), status) if about_the_token(status, code) => RenewalAnswer::Refused,
         // The same code for a locked daemon, which will be unlocked, and for a wrong Host header, which will
         // not mend itself. Only the message tells them apart, so only this one message is looked at.
-        (Some("SYSTEM_LOCKED"), _) if says_localhost_only(&response.body) => RenewalAnswer::Misconfigured,
+        (Some("SYSTEM_LOCKED"), _) if says_localhost_only(&error) => RenewalAnswer::Misconfigured,
         (Some("SYSTEM_LOCKED" | "KILL_SWITCH_ACTIVE"), _) => unavailable(false),
         (_, 429 | 500..=599) => unavailable(true),
         (_, 200..=299) => unavailable(true),
         _ => RenewalAnswer::Misconfigured,
     };
-    let code = code.unwrap_or_else(|| format!("http_{}", response.status));
-    ClassifiedAnswer { answer, code: if has_form_of_code(&code) { code } else { "odd_code".to_owned() } }
+    // What a daemon calls its code may be anything; only what has the form of one is shown.
+    let code = error.plain_code().map_or_else(|| format!("http_{}", response.status), str::to_owned);
+    ClassifiedAnswer { answer, code }
 }
 
-/// What else a daemon calls its code is not shown: it may be anything, even the token that it was asked with.
-fn has_form_of_code(code: &str) -> bool {
-    (1..=CODE_BYTES_MAX).contains(&code.len())
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn says_localhost_only(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).contains("localhost")
+fn says_localhost_only(error: &DaemonError<'_>) -> bool {
+    error.message.as_deref().is_some_and(|message| message.contains("localhost"))
 }
 
 #[cfg(test)]

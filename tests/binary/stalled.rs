@@ -1,10 +1,13 @@
 //! A client that does not read its answers: it is made to wait, costs bounded memory, and keeps nothing from ending.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::iter;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crossbeam_channel::after;
+use serde_json::{Value, json};
 use waiaas_mcp::time::{Clock as _, SystemClock};
 
 use super::Scene;
@@ -12,7 +15,8 @@ use super::daemon::{Daemon, until};
 use super::player::serve;
 
 pub(crate) const SCENES: &[Scene] = &[
-    ("a client reads nothing and closes its side", || stalled(Duration::from_secs(8), |_| {})),
+    ("a client closes its side and reads its answers seven seconds later", read_late),
+    ("SIGTERM while the answers of a client that has closed its side are unread", unread),
     ("SIGTERM while a client reads nothing", || stalled(Duration::from_secs(4), |id| signal("-TERM", id))),
     ("SIGINT while a client reads nothing", || stalled(Duration::from_secs(4), |id| signal("-INT", id))),
     ("a client closes the pipe of its answers", closed),
@@ -24,12 +28,55 @@ const RSS_KB_MAX: u64 = 40 * 1024;
 /// Requests whose answers are more than any pipe holds, and few enough to be taken in before the client must wait.
 const REQUESTS: usize = 20_000;
 
+/// Lists of the tools that are asked for: each is more than a pipe holds.
+const LISTS: usize = 5;
+
 fn started() -> (Daemon, Child) {
     let daemon = Daemon::start(300);
     let mut command = serve(&daemon);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let server = command.spawn().expect("the program runs");
     (daemon, server)
+}
+
+/// Asks for the lists, and closes its side.
+fn ask(server: &mut Child) {
+    let mut input = server.stdin.take().expect("a pipe");
+    let hello = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "c", "version": "0" },
+    });
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello });
+    let lists = (1..=LISTS).map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list" }));
+    let lines: Vec<String> = iter::once(hello).chain(lists).map(|line| format!("{line}\n")).collect();
+    input.write_all(lines.concat().as_bytes()).expect("it reads");
+}
+
+fn read_late() {
+    let (_daemon, mut server) = started();
+    ask(&mut server);
+    // Nothing to wait for: it is the time that passes here.
+    let _ = after(Duration::from_secs(7)).recv();
+    let mut output = String::new();
+    server.stdout.take().expect("a pipe").read_to_string(&mut output).expect("UTF-8");
+    let answers: Vec<Value> =
+        output.lines().map(|line| serde_json::from_str(line).expect("a whole line")).collect();
+    let ids: Vec<_> = answers.iter().map(|answer| answer["id"].as_u64().expect("an answer")).collect();
+    assert_eq!(ids, (0..=LISTS as u64).collect::<Vec<_>>());
+    assert_eq!(code_within(&mut server, Duration::from_secs(4)), Some(0));
+}
+
+fn unread() {
+    let (_daemon, mut server) = started();
+    ask(&mut server);
+    // It has said what fits, and waits.
+    let _ = after(Duration::from_secs(3)).recv();
+    signal("-TERM", server.id());
+    assert_eq!(code_within(&mut server, Duration::from_secs(4)), Some(0));
+    let mut log = String::new();
+    server.stderr.take().expect("a pipe").read_to_string(&mut log).expect("UTF-8");
+    let told = log.lines().find(|line| line.contains("event=answers.unwritten"));
+    let told = told.unwrap_or_else(|| panic!("it is not told:\n{log}"));
+    assert!(told.contains("level=warn") && told.contains(&format!("count={LISTS}")), "{told}");
 }
 
 /// `end` is done to the server by its process id; then its input is closed.

@@ -15,7 +15,6 @@ use serde_json::Value;
 use waiaas_mcp::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
 use waiaas_mcp::mcp::stdio::{Connection, Waker};
 use waiaas_mcp::server::call::Daemon;
-use waiaas_mcp::server::own_wallet::OwnWallet;
 use waiaas_mcp::server::toolbox::ToolChoice;
 use waiaas_mcp::server::{self, ConfigProblem, ServerEnd, Settings};
 use waiaas_mcp::session::shared::SharedSession;
@@ -219,8 +218,7 @@ impl Play {
             }
         }
         let wallet_id = self.wallet_id.clone();
-        let own_wallet = OwnWallet::default();
-        (Daemon { transport, session, wallet_id, own_wallet, call_time_max: WAIT_MAX }, worker)
+        (Daemon { transport, session, wallet_id, call_time_max: WAIT_MAX }, worker)
     }
 }
 

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::cli::output::foreign;
+use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, HttpFaultKind, Response};
-use crate::session::{Session, answers::error_code};
+use crate::session::Session;
 use crate::time::Timestamp;
 
 /// What the daemon says of itself.
@@ -92,24 +93,18 @@ pub(in crate::cli) fn accepted(response: Response) -> Result<Response, Refusal> 
 
 /// What an error says.
 pub(in crate::cli) fn refusal(response: &Response) -> Refusal {
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let said = if body.get("code").is_some() { &body } else { body.get("error").unwrap_or(&body) };
-    let mut message = said.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let issues = said.pointer("/details/issues").and_then(Value::as_array);
+    let error = DaemonError::of(response);
+    let details: Value = error.details.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let issues = details.get("issues").and_then(Value::as_array);
     let issues: Vec<String> = issues.into_iter().flatten().filter_map(issue).collect();
-    if !issues.is_empty() {
-        message = issues.join("; ");
-    }
-    match error_code(&response.body) {
-        Some(code) => {
-            Refusal::Refused { status: response.status, code, message, retry_after: response.retry_after }
-        }
-        None if (200..=299).contains(&response.status) => Refusal::Unreadable { status: response.status },
-        None => {
-            let code = format!("HTTP_{}", response.status);
-            Refusal::Refused { status: response.status, code, message, retry_after: response.retry_after }
-        }
-    }
+    let status = response.status;
+    let code = match error.code {
+        Some(code) => code,
+        None if (200..=299).contains(&status) => return Refusal::Unreadable { status },
+        None => format!("HTTP_{status}"),
+    };
+    let message = if issues.is_empty() { error.message.unwrap_or_default() } else { issues.join("; ") };
+    Refusal::Refused { status, code, message, retry_after: error.retry_after }
 }
 
 /// `ttl: Number must be greater than or equal to 300`

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::WalletService;
 use crate::log::{self, Area, Foreign, Level};
 use crate::mcp::subscriptions::Change;
-use crate::server::action_watch::{FIRST_LOOK_WAIT, Looked};
+use crate::server::action_watch::{LOOK_WAIT, Looked};
 use crate::server::resources::{SESSION_STATUS, SYSTEM_STATUS};
 use crate::server::service::News;
 use crate::session::shared::Change as SessionChange;
@@ -17,7 +17,7 @@ impl WalletService {
     /// How long a list of tools that is asked for now should wait.
     pub(super) fn first_look_wait(&self) -> Option<Duration> {
         let is_first = self.actions.as_ref().is_some_and(|watch| watch.is_first());
-        is_first.then_some(FIRST_LOOK_WAIT)
+        is_first.then_some(LOOK_WAIT)
     }
 
     /// From now on the daemon's actions are kept up with.
@@ -35,7 +35,8 @@ impl WalletService {
         while let Some(looked) = self.actions.as_ref().and_then(|watch| watch.looked().try_recv().ok()) {
             self.take_look(looked);
         }
-        if let Some(watch) = self.actions.as_mut().filter(|_| !self.has_ended)
+        // Nobody wants to know any more at the end, but for calls that wait.
+        if let Some(watch) = self.actions.as_mut().filter(|watch| !self.has_ended || watch.is_wanted())
             && watch.time_left(now).is_some_and(|left| left.is_zero())
         {
             watch.look(now);

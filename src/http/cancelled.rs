@@ -1,0 +1,98 @@
+//! Whether anybody still wants an answer: said by one thread, heard by those that work on it.
+//!
+//! Made by the server, one for each call; the client looks at it directly before a request leaves, and has it end a
+//! connection that is waited on.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+/// Whether a call was cancelled. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Cancelled(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    is_said: AtomicBool,
+    listeners: Mutex<Listeners>,
+}
+
+/// Few: one for each request of the call that is under way.
+#[derive(Default)]
+struct Listeners {
+    listening: Vec<(u64, Box<dyn Fn() + Send>)>,
+    counted: u64,
+}
+
+/// Somebody listens, until this is dropped. By then nothing is being done for it any more.
+pub struct Listening {
+    to: Cancelled,
+    number: u64,
+}
+
+impl Cancelled {
+    /// Nobody wants the answer any more: nothing further is sent to the daemon.
+    pub fn cancel(&self) {
+        self.0.is_said.store(true, Ordering::SeqCst);
+        for (_, hear) in &self.0.listeners.lock().listening {
+            hear();
+        }
+    }
+
+    /// Whether that was said.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_said.load(Ordering::SeqCst)
+    }
+
+    /// Has `hear` called, on the thread that cancels, once that is said, or now if it was. It must not wait.
+    pub fn listen(&self, hear: impl Fn() + Send + 'static) -> Listening {
+        let mut listeners = self.0.listeners.lock();
+        // Under the lock, so that it is either found here or by whoever says it.
+        if self.is_cancelled() {
+            hear();
+        }
+        listeners.counted += 1;
+        let number = listeners.counted;
+        listeners.listening.push((number, Box::new(hear)));
+        Listening { to: self.clone(), number }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.to.0.listeners.lock().listening.retain(|(number, _)| *number != self.number);
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cancelled").field(&self.is_cancelled()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn who_listens_hears_it_once_and_who_has_gone_does_not() {
+        let (cancelled, heard) = (Cancelled::default(), Arc::new(AtomicUsize::new(0)));
+        let listen = || {
+            let heard = Arc::clone(&heard);
+            cancelled.listen(move || {
+                heard.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        let (first, _second) = (listen(), listen());
+        drop(first);
+        cancelled.clone().cancel();
+        assert_eq!(heard.load(Ordering::SeqCst), 1);
+        let _late = listen();
+        assert_eq!(heard.load(Ordering::SeqCst), 2, "it was said already");
+        assert!(cancelled.is_cancelled() && !Cancelled::default().is_cancelled());
+    }
+}

@@ -1,0 +1,45 @@
+//! A call of an action of which nobody knows yet whether there is one, because the daemon has not said which there are.
+//!
+//! Used by the service of a wallet. "Unknown tool" would tell a client that the tool does not exist, and whoever starts
+//! a process for each call would hear nothing else. So the call waits for the daemon's word as the first list of tools
+//! does, and if that does not come, its result says why.
+
+use super::{FormKind, WalletService};
+use crate::mcp::types::CallToolResult;
+use crate::server::action_watch::LOOK_WAIT;
+use crate::server::render::{self, CallError};
+use crate::server::service::{Asked, Reply, Turn};
+use crate::wallet::actions::NAME_PREFIX;
+
+impl WalletService {
+    /// What becomes of a call of a tool that nobody knows. `None`: there is no such tool.
+    pub(super) fn not_known_yet(&mut self, name: &str, asked: &Asked<'_>) -> Option<Reply> {
+        if !name.starts_with(NAME_PREFIX) {
+            return None;
+        }
+        let form = self.form(asked.era, FormKind::Call);
+        if let Err(problem) = &self.daemon {
+            return Some(form.now(&problem.to_result()));
+        }
+        let watch = self.actions.as_mut().filter(|watch| !watch.has_found())?;
+        match (asked.turn, watch.failure()) {
+            // Of a look that was made for it, or for another that came before and has waited with it.
+            (Turn::Again | Turn::Last, Some(failure)) => Some(form.now(failure)),
+            (Turn::Last, None) => Some(form.now(&self.no_word())),
+            (Turn::First | Turn::Again, _) => {
+                watch.want_for_a_call();
+                Some(Reply::Wait(LOOK_WAIT))
+            }
+        }
+    }
+
+    /// The daemon has not answered in time, or could not be asked.
+    fn no_word(&self) -> CallToolResult {
+        let has_token = self.daemon.as_ref().is_ok_and(|daemon| daemon.session.current().session.is_some());
+        if has_token {
+            render::lost("it has not said yet which actions it offers", true)
+        } else {
+            render::tool_result(Err(CallError::SessionExpired), true)
+        }
+    }
+}
