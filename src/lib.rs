@@ -18,6 +18,7 @@
 pub mod json;
 pub mod log;
 pub mod secret;
+pub mod text;
 pub mod time;
 
 pub mod http;
