@@ -19,6 +19,7 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use crate::ids::WalletId;
 use crate::secret::Token;
 use crate::time::Timestamp;
 
@@ -189,10 +190,10 @@ impl Session {
 
 impl TokenPlace {
     /// The file of a wallet's token, or of the token without a wallet.
-    pub fn of_wallet(data_dir: &Path, wallet_id: Option<&str>) -> TokenPlace {
+    pub fn of_wallet(data_dir: &Path, wallet_id: Option<&WalletId>) -> TokenPlace {
         let shared = data_dir.join("mcp-token");
         let (write, read_fallback) = match wallet_id {
-            Some(wallet_id) => (data_dir.join("mcp-tokens").join(wallet_id), Some(shared)),
+            Some(wallet_id) => (data_dir.join("mcp-tokens").join(wallet_id.as_str()), Some(shared)),
             None => (shared, None),
         };
         TokenPlace { write, read_fallback, only_session: None, bootstrap: None }
@@ -297,8 +298,10 @@ pub(crate) mod tests {
         let place = |wallet_id| TokenPlace::of_wallet(Path::new("/data"), wallet_id);
         let common = PathBuf::from("/data/mcp-token");
         assert_eq!((place(None).write, place(None).read_fallback), (common.clone(), None));
-        let own = place(Some("w"));
-        assert_eq!((own.write, own.read_fallback), ("/data/mcp-tokens/w".into(), Some(common)));
+        let wallet_id = WalletId::parse("01a20238-6332-7cad-839a-3b627b30d86b").unwrap();
+        let own = place(Some(&wallet_id));
+        let file = Path::new("/data/mcp-tokens").join(wallet_id.as_str());
+        assert_eq!((own.write, own.read_fallback), (file, Some(common)));
     }
 
     #[test]

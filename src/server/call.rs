@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
+use crate::ids::WalletId;
 use crate::log::{self, Area, Foreign, Level};
 use crate::session::Session;
 use crate::session::answers::about_the_token;
@@ -21,8 +22,8 @@ pub struct Daemon {
     pub transport: Arc<dyn Transport>,
     /// Whose token they carry.
     pub session: Arc<SharedSession>,
-    /// The wallet of calls that name none; a UUID.
-    pub wallet_id: Option<String>,
+    /// The wallet of calls that name none.
+    pub wallet_id: Option<WalletId>,
     /// The session's only wallet, once it was asked for.
     pub own_wallet: OwnWallet,
     /// How long one request may take.

@@ -9,6 +9,7 @@ use super::call::{Cancelled, Daemon};
 use super::composed::{read, unreadable};
 use super::render::Failure;
 use crate::http::Request;
+use crate::ids::WalletId;
 use crate::wallet::connected::{self, WalletIdRequired};
 
 /// The daemon's code for a wallet that the session may not use (403).
@@ -21,16 +22,16 @@ pub struct OwnWallet(Mutex<Option<Found>>);
 #[derive(Debug)]
 struct Found {
     session_id: String,
-    wallet_id: String,
+    wallet_id: WalletId,
 }
 
 impl OwnWallet {
-    fn of(&self, session_id: &str) -> Option<String> {
+    fn of(&self, session_id: &str) -> Option<WalletId> {
         let found = self.0.lock();
         found.as_ref().filter(|found| found.session_id == session_id).map(|found| found.wallet_id.clone())
     }
 
-    fn remember(&self, session_id: String, wallet_id: String) {
+    fn remember(&self, session_id: String, wallet_id: WalletId) {
         *self.0.lock() = Some(Found { session_id, wallet_id });
     }
 }
@@ -40,7 +41,7 @@ impl OwnWallet {
 pub(super) fn with(
     daemon: &Daemon,
     cancelled: &Cancelled,
-    work: impl Fn(&str) -> Result<String, Failure>,
+    work: impl Fn(&WalletId) -> Result<String, Failure>,
 ) -> Result<String, Failure> {
     let wallet_id = find(daemon, cancelled)?;
     let before = session_id(daemon);
@@ -58,7 +59,7 @@ fn session_id(daemon: &Daemon) -> Option<String> {
 }
 
 /// The id of the session's only wallet. May ask the daemon.
-fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<String, Failure> {
+fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<WalletId, Failure> {
     let session_id = || session_id(daemon);
     if let Some(known) = session_id().and_then(|id| daemon.own_wallet.of(&id)) {
         return Ok(known);
