@@ -53,7 +53,7 @@ pub enum SessionFault {
     Empty,
     /// Longer than [`policy::TOKEN_FILE_BYTES_MAX`].
     TooLarge,
-    /// Not `wai_sess_` and three parts between dots, or a character that no token has.
+    /// Not `wai_sess_` and three parts between dots, each of base64url's characters and not empty.
     Form,
     /// The payload is not base64url of a JSON object.
     Payload,
@@ -117,14 +117,9 @@ impl Session {
         if text.len() > policy::TOKEN_FILE_BYTES_MAX {
             return Err(SessionFault::TooLarge);
         }
-        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        let mut parts = text.split('.');
-        let (Some(_), Some(payload), Some(_), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(SessionFault::Form);
-        };
-        if !is_printable || !text.starts_with(PREFIX) {
+        let [header, payload, signature] = parts(text).ok_or(SessionFault::Form)?;
+        // Whatever else could be printed might be a command for the shell that reads the file by mistake.
+        if ![header, payload, signature].into_iter().all(is_base64url) {
             return Err(SessionFault::Form);
         }
         let payload = BASE64URL.decode(payload).map_err(|_| SessionFault::Payload)?;
@@ -186,6 +181,18 @@ impl Session {
     pub fn supersedes(&self, held: &Session) -> bool {
         self.id != held.id || self.is_later_than(held)
     }
+}
+
+/// The three parts of a token behind its prefix.
+fn parts(text: &str) -> Option<[&str; 3]> {
+    let mut parts = text.strip_prefix(PREFIX)?.split('.');
+    let three = [parts.next()?, parts.next()?, parts.next()?];
+    parts.next().is_none().then_some(three)
+}
+
+/// Whether a part has nothing but characters of base64url, and has some.
+fn is_base64url(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-=".contains(&byte))
 }
 
 impl TokenPlace {
@@ -315,7 +322,8 @@ pub(crate) mod tests {
             (format!("{good}.more"), SessionFault::Form),
             (good.replace(".c2ln", ".c2\nln"), SessionFault::Form),
             (good.replace(".c2ln", ".c2\u{e9}ln"), SessionFault::Form),
-            ("wai_sess_a.!!!.c".to_owned(), SessionFault::Payload),
+            ("wai_sess_a.!!!.c".to_owned(), SessionFault::Form),
+            ("wai_sess_a.b=c.c".to_owned(), SessionFault::Payload),
             (token_with("[1]"), SessionFault::Payload),
             (token_with("{"), SessionFault::Payload),
             (
@@ -327,8 +335,27 @@ pub(crate) mod tests {
             assert_eq!(Session::parse(&text, NOW).err(), Some(expected), "{}", text.len());
         }
         assert!(Session::parse(&format!("\n {good}\r\n"), NOW).is_ok());
+        assert!(Session::parse(&format!("{good}=_-"), NOW).is_ok());
         let largest = format!("{good}{}", "x".repeat(policy::TOKEN_FILE_BYTES_MAX - good.len()));
         assert!(Session::parse(&largest, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_token_has_three_parts_of_base64url_and_nothing_else() {
+        let good = token_with(r#"{"sub":"s","iat":1}"#);
+        let [header, payload, signature] = parts(&good).unwrap();
+        let with = |header: &str, payload: &str, signature: &str| {
+            Session::parse(&format!("{PREFIX}{header}.{payload}.{signature}"), NOW).err()
+        };
+        assert_eq!(with(header, payload, signature), None);
+        for odd in [
+            "$(id)", "`id`", "a;b", "a'b", "a\"b", "a\\b", "a|b", "a&b", "a>b", "a/b", "a+b", "a~b", "a:b",
+            "a b", "a#", "é", "",
+        ] {
+            assert_eq!(with(odd, payload, signature), Some(SessionFault::Form), "{odd}");
+            assert_eq!(with(header, odd, signature), Some(SessionFault::Form), "{odd}");
+            assert_eq!(with(header, payload, odd), Some(SessionFault::Form), "{odd}");
+        }
     }
 
     #[test]

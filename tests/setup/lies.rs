@@ -1,14 +1,14 @@
-//! A daemon that lies: ids that lead to other files, names that steer a terminal. Nothing of
+//! A daemon that lies: ids that lead to other files, tokens that are commands, names that steer a terminal. Nothing of
 //! it is believed, and nothing is written.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::console::{Console, Printed};
-use crate::liar::{Liar, OTHER_WALLET, SESSION, WALLET, good_token};
+use crate::console::{Console, Printed, start, until};
+use crate::liar::{Liar, OTHER_WALLET, SESSION, WALLET, good_token, token_of};
 
 /// What somebody's shell runs at login.
 const BASHRC: &str = "alias ll='ls -l'\n";
@@ -161,6 +161,76 @@ fn a_session_of_an_odd_id_is_told_and_no_other_route_is_asked() {
         assert_eq!(routes, ["GET /health", "GET /v1/wallets", "POST /v1/sessions"]);
         assert_eq!(console.names(), ["mcp-token.lock"]);
     }
+}
+
+/// Parts of a token that a shell would run, or that no token has.
+const ODD_PARTS: [&str; 12] =
+    ["$(id)", "`id`", "x;id", "x|id", "x>y", "x&id", "x\\y", "\"x", "'x", "x/y", "x+y", ""];
+
+#[test]
+fn a_token_that_a_shell_could_run_is_refused_and_its_session_revoked() {
+    let console = Console::new();
+    home_with_bashrc(&console);
+    for part in ODD_PARTS {
+        for token in [token_of(part, "c2ln", 0), token_of("e30", part, 0)] {
+            let daemon = daemon_with(vec![wallet(WALLET, "good")], move || token.clone());
+            let printed = run(&console, &daemon, &["setup", "--yes"]);
+            printed.assert_failed(
+                1,
+                "the daemon gave a token that cannot be used: it does not have the form of a session token",
+                "Look at the daemon's log.",
+            );
+            assert_eq!(daemon.times_asked(&format!("DELETE /v1/sessions/{SESSION}")), 1, "{part}");
+            assert_eq!(console.names(), ["mcp-token.lock"], "{part}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_a_shell_could_run_is_never_sent() {
+    let console = Console::new();
+    fs::create_dir_all(console.data_dir()).expect("a directory");
+    let daemon = daemon_with(vec![wallet(WALLET, "good")], good_token);
+    let is_sent =
+        || daemon.asked().iter().any(|asked| asked.head.to_ascii_lowercase().contains("\nauthorization:"));
+    for part in ODD_PARTS {
+        let token = token_of(part, "c2ln", 0);
+        fs::write(console.token_file(), &token).expect("a token file");
+        let printed = run(&console, &daemon, &["call", "get_address"]);
+        assert!(printed.stdout.contains("session_expired"), "{part}: {printed:?}");
+        assert_eq!(run(&console, &daemon, &["status"]).code, 1, "{part}");
+        fs::remove_file(console.token_file()).expect("it was there");
+        let mut command = console.command(&["call", "get_address", "--base-url", daemon.base_url()]);
+        let printed = console.finish(command.env("WAIAAS_SESSION_TOKEN", &token));
+        assert!(printed.stdout.contains("session_expired"), "{part}: {printed:?}");
+        assert!(!is_sent(), "{part}: {:?}", daemon.asked());
+    }
+    // The same daemon is asked with one that is good.
+    fs::write(console.token_file(), good_token()).expect("a token file");
+    run(&console, &daemon, &["call", "get_address"]).assert_done();
+    assert!(is_sent());
+}
+
+#[test]
+fn a_renewals_token_that_a_shell_could_run_is_not_kept() {
+    let console = Console::new();
+    fs::create_dir_all(console.data_dir()).expect("a directory");
+    let daemon = Liar::start(|route| match route {
+        "GET /v1/wallet/address" => Some((200, json!({ "address": "0x1" }))),
+        route if route == format!("PUT /v1/sessions/{SESSION}/renew") => {
+            Some((200, json!({ "id": SESSION, "token": token_of("$(id)", "c2ln", 0) })))
+        }
+        _ => None,
+    });
+    let before = token_of("e30", "c2ln", 3000);
+    fs::write(console.token_file(), &before).expect("a token file");
+    let mut command = console.command(&["serve", "--base-url", daemon.base_url()]);
+    let server = start(command.stdin(Stdio::piped()));
+    let renewal = format!("PUT /v1/sessions/{SESSION}/renew");
+    until("the renewal is asked for", || daemon.times_asked(&renewal) > 0);
+    let printed = console.end(server);
+    assert!(printed.stderr.contains("code=token_malformed"), "{printed:?}");
+    assert_eq!(fs::read_to_string(console.token_file()).expect("a token"), before);
 }
 
 /// Nothing that a terminal would obey, or that nobody sees. Colours are only for terminals, and this is none.
