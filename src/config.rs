@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use crate::http::base_url::BaseUrl;
 use crate::http::percent_encoded;
+use crate::ids::WalletId;
 use crate::log::Level;
 use crate::secret::{Password, Token};
 use crate::session::{Session, TokenPlace};
+use crate::text;
 use crate::time::Timestamp;
-use crate::wallet::is_uuid;
 use crate::wallet::toolsets::{self, Selection, UnknownToolset};
 
 /// Time for one call of the daemon unless `WAIAAS_MCP_TIMEOUT` says otherwise.
@@ -106,8 +107,8 @@ pub struct Config {
     /// The directory under which token files are kept.
     pub data_dir: PathBuf,
     /// The wallet that calls are about unless they say otherwise.
-    pub wallet_id: Option<String>,
-    /// For people who run several of these.
+    pub wallet_id: Option<WalletId>,
+    /// For people who run several of these, as [`text::wallet_name`] leaves it.
     pub wallet_name: Option<String>,
     /// Which tools are shown.
     pub toolsets: Selection,
@@ -262,13 +263,13 @@ impl RawConfig {
         let mut reader = Reader { raw: self, problems: Vec::new() };
         let wallet_id = reader.wallet_id();
         let base_url = reader.base_url();
-        let (token_place, data_dir) = reader.token_place(wallet_id.as_deref(), now);
+        let (token_place, data_dir) = reader.token_place(wallet_id.as_ref(), now);
         let mut config = Config {
             base_url,
             token_place,
             data_dir,
             wallet_id,
-            wallet_name: reader.read("WAIAAS_WALLET_NAME", |text| Ok(text.to_owned())),
+            wallet_name: reader.read("WAIAAS_WALLET_NAME", |name| Ok(text::wallet_name(name))),
             toolsets: reader.toolsets(),
             read_only: reader.read_only(),
             call_time_max: reader.call_time_max(),
@@ -276,6 +277,8 @@ impl RawConfig {
             problems: Vec::new(),
         };
         config.problems = reader.problems;
+        // A name of which nothing can be seen is none.
+        config.wallet_name = config.wallet_name.filter(|name| !name.is_empty());
         config
     }
 }
@@ -315,15 +318,14 @@ impl Reader<'_> {
         url.unwrap_or_else(|| BaseUrl::parse(BaseUrl::DEFAULT).expect("the default is a good URL"))
     }
 
-    /// Lower case, as the daemon writes ids and names their files.
-    fn wallet_id(&mut self) -> Option<String> {
+    fn wallet_id(&mut self) -> Option<WalletId> {
         self.read("WAIAAS_WALLET_ID", |text| {
             let text = text.trim();
             let complaint = || {
                 let advice = "Write the wallet's UUID, which the daemon's admin page shows.";
                 (format!("{} is not the id of a wallet", shown(text)), advice.to_owned())
             };
-            is_uuid(text).then(|| text.to_ascii_lowercase()).ok_or_else(complaint)
+            WalletId::parse(text).ok_or_else(complaint)
         })
     }
 
@@ -369,7 +371,7 @@ impl Reader<'_> {
 
     /// Where the token is. A session given by the environment alone keeps to itself: it must not pick up the
     /// token of a wallet or of another session by accident.
-    fn token_place(&mut self, wallet_id: Option<&str>, now: Timestamp) -> (TokenPlace, PathBuf) {
+    fn token_place(&mut self, wallet_id: Option<&WalletId>, now: Timestamp) -> (TokenPlace, PathBuf) {
         let token = self.read("WAIAAS_SESSION_TOKEN", |text| Ok(Token::new(text.trim().to_owned())));
         let said = self.data_dir();
         let by_environment =

@@ -15,9 +15,11 @@
 #![forbid(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links, reason = "this documentation is read by the program's developers")]
 
+pub mod ids;
 pub mod json;
 pub mod log;
 pub mod secret;
+pub mod text;
 pub mod time;
 
 pub mod http;

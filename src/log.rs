@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::text::is_hidden;
 use crate::time::Timestamp;
 
 mod backlog;
@@ -50,7 +51,7 @@ pub trait Loggable {
 }
 
 /// Text from outside (a code of the daemon, an operating system's message), made safe to print: control
-/// characters and escape sequences become `?`, and at most [`FOREIGN_CHARS_MAX`] characters are shown.
+/// characters and invisible ones become `?`, and at most [`FOREIGN_CHARS_MAX`] characters are shown.
 pub struct Foreign<'a>(pub &'a str);
 
 /// Longest piece of foreign text in a log line, in characters: enough for any code or message of an operating
@@ -191,8 +192,7 @@ impl Loggable for &'static str {
 
 impl Loggable for Foreign<'_> {
     fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
-        let printable =
-            |c: char| if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) { '?' } else { c };
+        let printable = |c: char| if is_hidden(c) { '?' } else { c };
         // A daemon that quotes a token does not get it into the log.
         let without_token = self.0.split(TOKEN_PREFIX).next().unwrap_or_default();
         without_token.chars().take(FOREIGN_CHARS_MAX).try_for_each(|c| f.write_char(printable(c)))?;
@@ -203,7 +203,7 @@ impl Loggable for Foreign<'_> {
 impl Loggable for Path {
     fn write(&self, f: &mut dyn fmt::Write) -> fmt::Result {
         // A path is not cut: a person has to find the file.
-        let printable = |c: char| if c.is_control() { '?' } else { c };
+        let printable = |c: char| if is_hidden(c) { '?' } else { c };
         self.to_string_lossy().chars().try_for_each(|c| f.write_char(printable(c)))
     }
 }

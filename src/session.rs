@@ -19,6 +19,7 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use crate::ids::WalletId;
 use crate::secret::Token;
 use crate::time::Timestamp;
 
@@ -57,7 +58,7 @@ pub enum SessionFault {
     Empty,
     /// Longer than [`policy::TOKEN_FILE_BYTES_MAX`].
     TooLarge,
-    /// Not `wai_sess_` and three parts between dots, or a character that no token has.
+    /// Not `wai_sess_` and three parts between dots, each of base64url's characters and not empty.
     Form,
     /// The payload is not base64url of a JSON object.
     Payload,
@@ -121,14 +122,9 @@ impl Session {
         if text.len() > policy::TOKEN_FILE_BYTES_MAX {
             return Err(SessionFault::TooLarge);
         }
-        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        let mut parts = text.split('.');
-        let (Some(_), Some(payload), Some(_), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(SessionFault::Form);
-        };
-        if !is_printable || !text.starts_with(PREFIX) {
+        let [header, payload, signature] = parts(text).ok_or(SessionFault::Form)?;
+        // Whatever else could be printed might be a command for the shell that reads the file by mistake.
+        if ![header, payload, signature].into_iter().all(is_base64url) {
             return Err(SessionFault::Form);
         }
         let payload = BASE64URL.decode(payload).map_err(|_| SessionFault::Payload)?;
@@ -192,12 +188,24 @@ impl Session {
     }
 }
 
+/// The three parts of a token behind its prefix.
+fn parts(text: &str) -> Option<[&str; 3]> {
+    let mut parts = text.strip_prefix(PREFIX)?.split('.');
+    let three = [parts.next()?, parts.next()?, parts.next()?];
+    parts.next().is_none().then_some(three)
+}
+
+/// Whether a part has nothing but characters of base64url, and has some.
+fn is_base64url(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-=".contains(&byte))
+}
+
 impl TokenPlace {
     /// The file of a wallet's token, or of the token without a wallet.
-    pub fn of_wallet(data_dir: &Path, wallet_id: Option<&str>) -> TokenPlace {
+    pub fn of_wallet(data_dir: &Path, wallet_id: Option<&WalletId>) -> TokenPlace {
         let shared = data_dir.join("mcp-token");
         let (write, read_fallback) = match wallet_id {
-            Some(wallet_id) => (data_dir.join("mcp-tokens").join(wallet_id), Some(shared)),
+            Some(wallet_id) => (data_dir.join("mcp-tokens").join(wallet_id.as_str()), Some(shared)),
             None => (shared, None),
         };
         TokenPlace { write, read_fallback, only_session: None, bootstrap: None }
@@ -296,8 +304,10 @@ pub(crate) mod tests {
         let place = |wallet_id| TokenPlace::of_wallet(Path::new("/data"), wallet_id);
         let common = PathBuf::from("/data/mcp-token");
         assert_eq!((place(None).write, place(None).read_fallback), (common.clone(), None));
-        let own = place(Some("w"));
-        assert_eq!((own.write, own.read_fallback), ("/data/mcp-tokens/w".into(), Some(common)));
+        let wallet_id = WalletId::parse("01a20238-6332-7cad-839a-3b627b30d86b").unwrap();
+        let own = place(Some(&wallet_id));
+        let file = Path::new("/data/mcp-tokens").join(wallet_id.as_str());
+        assert_eq!((own.write, own.read_fallback), (file, Some(common)));
     }
 
     #[test]
@@ -311,7 +321,8 @@ pub(crate) mod tests {
             (format!("{good}.more"), SessionFault::Form),
             (good.replace(".c2ln", ".c2\nln"), SessionFault::Form),
             (good.replace(".c2ln", ".c2\u{e9}ln"), SessionFault::Form),
-            ("wai_sess_a.!!!.c".to_owned(), SessionFault::Payload),
+            ("wai_sess_a.!!!.c".to_owned(), SessionFault::Form),
+            ("wai_sess_a.b=c.c".to_owned(), SessionFault::Payload),
             (token_with("[1]"), SessionFault::Payload),
             (token_with("{"), SessionFault::Payload),
             (
@@ -323,8 +334,27 @@ pub(crate) mod tests {
             assert_eq!(Session::parse(&text, NOW).err(), Some(expected), "{}", text.len());
         }
         assert!(Session::parse(&format!("\n {good}\r\n"), NOW).is_ok());
+        assert!(Session::parse(&format!("{good}=_-"), NOW).is_ok());
         let largest = format!("{good}{}", "x".repeat(policy::TOKEN_FILE_BYTES_MAX - good.len()));
         assert!(Session::parse(&largest, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_token_has_three_parts_of_base64url_and_nothing_else() {
+        let good = token_with(r#"{"sub":"s","iat":1}"#);
+        let [header, payload, signature] = parts(&good).unwrap();
+        let with = |header: &str, payload: &str, signature: &str| {
+            Session::parse(&format!("{PREFIX}{header}.{payload}.{signature}"), NOW).err()
+        };
+        assert_eq!(with(header, payload, signature), None);
+        for odd in [
+            "$(id)", "`id`", "a;b", "a'b", "a\"b", "a\\b", "a|b", "a&b", "a>b", "a/b", "a+b", "a~b", "a:b",
+            "a b", "a#", "é", "",
+        ] {
+            assert_eq!(with(odd, payload, signature), Some(SessionFault::Form), "{odd}");
+            assert_eq!(with(header, odd, signature), Some(SessionFault::Form), "{odd}");
+            assert_eq!(with(header, payload, odd), Some(SessionFault::Form), "{odd}");
+        }
     }
 
     #[test]

@@ -22,5 +22,3 @@ pub mod toolsets;
 pub mod userop;
 
 mod raw;
-
-pub use raw::is_uuid;

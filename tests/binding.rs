@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use waiaas_mcp::http::{Method, Request};
+use waiaas_mcp::ids::WalletId;
 use waiaas_mcp::json::RawValue;
 use waiaas_mcp::wallet::arguments::Draft;
 use waiaas_mcp::wallet::binding::{Defaults, bind, check};
@@ -11,11 +12,14 @@ use waiaas_mcp::wallet::spec::Kind;
 const WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
 const OTHER: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
 
+/// What the server finds where a path lacks the wallet.
+const FOUND: &str = "01a20238-65b7-7d3f-808b-d0cdea77429e";
+
 fn bound(tool: &str, arguments: &str, defaults: &Defaults<'_>) -> Result<Request, String> {
     let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
     let spec = catalogue::find(tool).expect("a tool");
     let draft = bind(spec, Some(&raw), defaults).map_err(|error| error.to_string())?;
-    Ok(draft.with_wallet("FOUND"))
+    Ok(draft.with_wallet(&WalletId::parse(FOUND).expect("a UUID")))
 }
 
 fn sent(tool: &str, arguments: &str) -> Request {
@@ -210,7 +214,7 @@ fn a_wallet_in_the_path_is_the_given_the_configured_or_the_found_one() {
     let table = [
         (given.as_str(), Some(WALLET), format!("/v1/wallets/{OTHER}/polymarket/orders?status=LIVE")),
         (r#"{"wallet_id":""}"#, Some(WALLET), format!("/v1/wallets/{WALLET}/polymarket/orders")),
-        (r#"{"status":"LIVE"}"#, None, "/v1/wallets/FOUND/polymarket/orders?status=LIVE".to_owned()),
+        (r#"{"status":"LIVE"}"#, None, format!("/v1/wallets/{FOUND}/polymarket/orders?status=LIVE")),
         (r#"{"wallet_id":"a/b"}"#, None, "/v1/wallets/a%2Fb/polymarket/orders".to_owned()),
     ];
     for (arguments, configured, expected) in table {
@@ -227,7 +231,7 @@ fn a_wallet_in_the_path_is_the_given_the_configured_or_the_found_one() {
     let sub_account = format!(r#"{{"sub_account":"0x{}"}}"#, "a".repeat(40));
     assert_eq!(
         target("waiaas_hl_get_sub_positions", &sub_account, None),
-        format!("/v1/wallets/FOUND/hyperliquid/sub-accounts/0x{}/positions", "a".repeat(40))
+        format!("/v1/wallets/{FOUND}/hyperliquid/sub-accounts/0x{}/positions", "a".repeat(40))
     );
 }
 

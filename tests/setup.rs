@@ -9,12 +9,18 @@
 #[path = "support/console.rs"]
 mod console;
 
+#[allow(dead_code, reason = "each test program uses a part of the support")]
+#[path = "support/liar.rs"]
+mod liar;
+
 #[path = "setup/clients.rs"]
 mod clients;
 #[path = "setup/daemon.rs"]
 mod daemon;
 #[path = "setup/interrupted.rs"]
 mod interrupted;
+#[path = "setup/lies.rs"]
+mod lies;
 #[path = "setup/made.rs"]
 mod made;
 

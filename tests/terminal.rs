@@ -8,6 +8,9 @@
 #[allow(dead_code, reason = "each test program uses a part of the support")]
 #[path = "support/console.rs"]
 mod console;
+#[allow(dead_code, reason = "each test program uses a part of the support")]
+#[path = "support/liar.rs"]
+mod liar;
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -15,6 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use console::{Console, until};
+use liar::{Liar, OTHER_WALLET, SESSION, WALLET, good_token};
+use serde_json::{Value, json};
 
 /// A program at a terminal, and who sits there.
 struct Seat {
@@ -197,4 +202,54 @@ fn clients_are_chosen_by_their_numbers_and_nothing_is_replaced_without_a_yes() {
         return;
     };
     assert!(seat.end(&console).contains("\u{1b}[31m"), "what is bad is red");
+}
+
+/// A daemon with these wallets, which opens a session for whatever password.
+fn daemon_with(wallets: Value) -> Liar {
+    Liar::start(move |route| match route {
+        "GET /v1/wallets" => Some((200, json!({ "items": wallets }))),
+        "POST /v1/sessions" => Some((201, json!({ "id": SESSION, "token": good_token() }))),
+        _ => None,
+    })
+}
+
+#[test]
+fn nobody_is_asked_to_choose_among_wallets_whose_ids_are_none() {
+    let console = Console::new();
+    let daemon =
+        daemon_with(json!([{ "id": WALLET, "name": "good" }, { "id": "../../home/x", "name": "odd" }]));
+    let words = format!("setup --base-url {}", daemon.base_url());
+    let Some(mut seat) = Seat::take(&console, &words) else { return };
+    seat.answer(PASSWORD, "a password\n");
+    let shown = seat.end(&console);
+    assert!(shown.contains("wallet id \"../../home/x\" is not a UUID"), "{shown}");
+    assert!(!shown.contains("Which one?"), "{shown}");
+    assert_eq!(daemon.times_asked("POST /v1/sessions"), 0);
+    assert!(!console.data_dir().exists());
+}
+
+#[test]
+fn a_wallets_name_can_neither_steer_the_terminal_nor_stand_for_another_wallet() {
+    let console = Console::new();
+    let odd = "a\u{202e}b\u{1b}[2Jc\nd\u{9b}31m\u{200b}";
+    let daemon = daemon_with(json!([
+        { "id": WALLET, "name": odd },
+        { "id": OTHER_WALLET, "name": "ab [2Jc d 31m" },
+    ]));
+    let words = format!("setup --base-url {}", daemon.base_url());
+    let Some(mut seat) = Seat::take(&console, &words) else { return };
+    seat.answer(PASSWORD, "a password\n");
+    let which = "Which one? [1-2, or all]";
+    let list = seat.answer(which, "ab [2Jc d 31m\n");
+    assert!(list.contains(&format!("  1  {WALLET}  ab [2Jc d 31m")), "{list:?}");
+    assert!(!list.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{200b}']), "{list:?}");
+    // Both look like that.
+    assert!(seat.answer(which, "1\n").contains("That is none of them."));
+    seat.answer(CLIENTS, "\n");
+    let shown = seat.end(&console);
+    assert!(!shown.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{200b}']), "{shown:?}");
+    assert!(
+        console.token_file_of(WALLET).exists() && !console.token_file_of(OTHER_WALLET).exists(),
+        "{shown}"
+    );
 }

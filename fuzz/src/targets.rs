@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use waiaas_mcp::http::daemon_error::DaemonError;
 use waiaas_mcp::http::{Request, Response};
+use waiaas_mcp::ids::WalletId;
 use waiaas_mcp::mcp::HandshakeVersion;
 use waiaas_mcp::mcp::era::Era;
 use waiaas_mcp::mcp::stdio::Connection;
@@ -235,6 +236,7 @@ pub fn path_binding(data: &[u8]) {
 
 fn bound(spec: &ToolSpec, arguments: &str) {
     let raw = serde_json::from_str::<&RawValue>(arguments).ok();
+    let wallet_id = WalletId::parse("01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d11").expect("a UUID");
     let defaults = Defaults { wallet_id: Some("01a1f2c4-5b00-7c1e-9d3a-2f6b8e4a7d10") };
     for defaults in [defaults, Defaults::default()] {
         match bind(spec, raw, &defaults) {
@@ -244,7 +246,7 @@ fn bound(spec: &ToolSpec, arguments: &str) {
                 assert!(told.len() < 64 * 1024, "an answer as long as the question");
             }
             Ok(draft) => {
-                let request = draft.with_wallet("w/../w");
+                let request = draft.with_wallet(&wallet_id);
                 asks_the_route(spec, &request);
             }
         }

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::http::{Credential, Method, Request, Response, Transport, percent_encoded};
+use crate::http::{Credential, Method, Request, Response, Transport};
+use crate::ids::{SessionId, WalletId};
 use crate::json::{self, Object};
 use crate::secret::Password;
 use crate::session::Session;
@@ -68,16 +69,15 @@ impl<'t> Operator<'t> {
         answers::wallets(&self.send(Request::get("/v1/wallets"))?)
     }
 
-    /// The active sessions, of one wallet or of all.
+    /// The active sessions.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub(super) fn sessions(&self, wallet_id: Option<&str>) -> Result<Vec<ListedSession>, Refusal> {
-        let of_wallet = wallet_id.map(|id| format!("&walletId={}", percent_encoded(id))).unwrap_or_default();
+    pub(super) fn sessions(&self) -> Result<Vec<ListedSession>, Refusal> {
         let mut sessions = Vec::new();
         for page in 0..SESSION_PAGES_MAX {
             let offset = page * SESSIONS_PER_PAGE;
-            let target = format!("/v1/sessions?limit={SESSIONS_PER_PAGE}&offset={offset}{of_wallet}");
+            let target = format!("/v1/sessions?limit={SESSIONS_PER_PAGE}&offset={offset}");
             let listed = answers::sessions(&self.send(Request::get(target))?)?;
             let is_last = listed.len() < SESSIONS_PER_PAGE;
             sessions.extend(listed);
@@ -94,14 +94,14 @@ impl<'t> Operator<'t> {
     /// [`Refusal`]. If the answer was lost or cannot be read, the session may be open all the same.
     pub(super) fn open(
         &self,
-        wallet_ids: &[String],
+        wallet_ids: &[WalletId],
         limits: Limits,
         now: Timestamp,
     ) -> Result<Session, Refusal> {
         let mut body = Object::new();
         match wallet_ids {
             [only] => body.string("walletId", only),
-            several => body.raw("walletIds", &json::array_of_strings(several.iter().map(String::as_str))),
+            several => body.raw("walletIds", &json::array_of_strings(several.iter().map(WalletId::as_str))),
         };
         if let Some(ttl_s) = limits.ttl_s {
             body.raw("ttl", &ttl_s.to_string());
@@ -125,10 +125,10 @@ impl<'t> Operator<'t> {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub(super) fn revoke(&self, session_id: &str) -> Result<(), Refusal> {
+    pub(super) fn revoke(&self, session_id: &SessionId) -> Result<(), Refusal> {
         let request = Request {
             method: Method::Delete,
-            target: format!("/v1/sessions/{}", percent_encoded(session_id)),
+            target: format!("/v1/sessions/{session_id}"),
             body: None,
             // Revoking twice is revoking once.
             repeatable: true,

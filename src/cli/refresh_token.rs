@@ -12,11 +12,11 @@ use super::replacement::{self, Replaced, Tools, Wanted};
 use super::{Failure, duration, login, output};
 use crate::config::Config;
 use crate::http::client::Http;
+use crate::ids::WalletId;
 use crate::session::events::FileView;
 use crate::session::token_file::TokenFile;
 use crate::session::{Session, TokenPlace};
 use crate::time::{Clock as _, SystemClock, Timestamp};
-use crate::wallet::is_uuid;
 use limits::carried;
 
 pub(super) mod limits;
@@ -28,7 +28,7 @@ const FILES_MAX: usize = 1000;
 struct Found {
     place: TokenPlace,
     /// From the file's name.
-    wallet_id: Option<String>,
+    wallet_id: Option<WalletId>,
     session: Session,
 }
 
@@ -39,10 +39,10 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let transport = Http::new(config.base_url.clone());
     let base_url = config.base_url.as_str();
     let login = login::log_in(input, &transport, base_url, config.call_time_max)?;
-    let listed = login.operator.sessions(None).map_err(|refusal| refusal.failure(base_url))?;
+    let listed = login.operator.sessions().map_err(|refusal| refusal.failure(base_url))?;
     let mut wanted = Vec::new();
     for found in found {
-        let row = listed.iter().find(|row| row.id == found.session.id());
+        let row = listed.iter().find(|row| *row.id == *found.session.id());
         wanted.push(successor(found, row, &login.wallets)?);
     }
     let tools = Tools { operator: &login.operator, base_url, clock: &clock, keeps_old: false };
@@ -92,10 +92,11 @@ fn one(config: &Config, now: Timestamp) -> Result<Found, Failure> {
 fn all(data_dir: &Path, now: Timestamp) -> Result<Vec<Found>, Failure> {
     let names =
         std::fs::read_dir(data_dir.join("mcp-tokens")).into_iter().flatten().flatten().take(FILES_MAX);
-    let wallet_ids =
-        names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_uuid(name));
+    // A name in capitals is another file than that wallet's.
+    let of_wallet = |name: String| WalletId::parse(&name).filter(|id| **id == *name);
+    let wallet_ids = names.filter_map(|entry| entry.file_name().into_string().ok().and_then(of_wallet));
     let places = wallet_ids.map(Some).chain([None]).map(|wallet_id| {
-        let place = TokenPlace::of_wallet(data_dir, wallet_id.as_deref());
+        let place = TokenPlace::of_wallet(data_dir, wallet_id.as_ref());
         (TokenPlace { read_fallback: None, ..place }, wallet_id)
     });
     let mut found = Vec::new();
@@ -152,9 +153,9 @@ fn successor(found: Found, row: Option<&ListedSession>, wallets: &[Wallet]) -> R
 }
 
 /// What people call the wallet.
-fn name(wallets: &[Wallet], id: &str) -> String {
-    let known = wallets.iter().find(|wallet| wallet.id == id).filter(|wallet| !wallet.name.is_empty());
-    output::foreign(known.map_or(id, |wallet| &wallet.name))
+fn name(wallets: &[Wallet], id: &WalletId) -> String {
+    let known = wallets.iter().find(|wallet| wallet.id == *id).filter(|wallet| !wallet.name.is_empty());
+    output::foreign(known.map_or(id.as_str(), |wallet| &wallet.name))
 }
 
 /// One session, for people.

@@ -13,6 +13,7 @@ use crossbeam_channel::after;
 use super::operator::answers::Refusal;
 use super::operator::{Limits, Operator};
 use super::{Failure, output, signals};
+use crate::ids::{SessionId, WalletId};
 use crate::session::events::{FileView, StoreOutcome};
 use crate::session::fault::FileFault;
 use crate::session::lock::{TokenLock, TryLock};
@@ -37,7 +38,7 @@ pub(super) struct Wanted {
     /// How people know it: the wallet's name, or the file's.
     pub(super) label: String,
     /// Not empty.
-    pub(super) wallet_ids: Vec<String>,
+    pub(super) wallet_ids: Vec<WalletId>,
     pub(super) limits: Limits,
     /// The token file.
     pub(super) file: PathBuf,
@@ -49,7 +50,7 @@ pub(super) struct Replaced {
     pub(super) label: String,
     pub(super) file: PathBuf,
     pub(super) session: Session,
-    /// Ids of the sessions that the file held before.
+    /// Ids of the sessions that the file held before, as their tokens say.
     pub(super) former: Vec<String>,
     /// Those of them that are revoked now.
     pub(super) revoked: Vec<String>,
@@ -115,8 +116,8 @@ fn open(wanted: &Wanted, tools: &Tools<'_>) -> Result<Session, Failure> {
         let mut failure = refusal.failure(tools.base_url);
         match &refusal {
             Refusal::NoToken { session_id, .. } => {
-                if let Err(left) = tools.operator.revoke(session_id) {
-                    failure.advice = left_open(session_id, &left, tools);
+                if let Err(why) = tools.revoke(session_id) {
+                    failure.advice = left_open(session_id, &why);
                 }
             }
             refusal if refusal.may_be_done() => {
@@ -170,13 +171,10 @@ fn revoke_former(replaced: &mut [Replaced], tools: &Tools<'_>) {
     let in_use: Vec<String> = replaced.iter().map(|replaced| replaced.session.id().to_owned()).collect();
     for replaced in replaced {
         for id in replaced.former.iter().filter(|id| !in_use.contains(id)) {
-            match tools.operator.revoke(id) {
+            match tools.revoke(id) {
                 Ok(()) => replaced.revoked.push(id.clone()),
-                Err(refusal) => output::complain(
-                    &format!(
-                        "the new session is in place, and the old one is still open: {}",
-                        refusal.failure(tools.base_url).what
-                    ),
+                Err(why) => output::complain(
+                    &format!("the new session is in place, and the old one is still open: {why}"),
                     &format!("Revoke the session {} on the daemon's admin page.", output::foreign(id)),
                 ),
             }
@@ -187,19 +185,15 @@ fn revoke_former(replaced: &mut [Replaced], tools: &Tools<'_>) {
 /// The failure, after the sessions that nobody will use were revoked.
 fn discarded(mut failure: Failure, orphans: &[&Session], tools: &Tools<'_>) -> Failure {
     for session in orphans {
-        if let Err(refusal) = tools.operator.revoke(session.id()) {
-            failure.advice = format!("{} {}", failure.advice, left_open(session.id(), &refusal, tools));
+        if let Err(why) = tools.revoke(session.id()) {
+            failure.advice = format!("{} {}", failure.advice, left_open(session.id(), &why));
         }
     }
     failure
 }
 
-fn left_open(session_id: &str, refusal: &Refusal, tools: &Tools<'_>) -> String {
-    format!(
-        "Revoke the session {} on the daemon's admin page: {}.",
-        output::foreign(session_id),
-        refusal.failure(tools.base_url).what
-    )
+fn left_open(session_id: &str, why: &str) -> String {
+    format!("Revoke the session {} on the daemon's admin page: {why}.", output::foreign(session_id))
 }
 
 impl Reserved {
@@ -260,6 +254,15 @@ impl Reserved {
 impl Tools<'_> {
     fn now(&self) -> Timestamp {
         self.clock.now().wall
+    }
+
+    /// Revokes the session of this id, which a token may have said: only an id that the daemon can have given is sent.
+    ///
+    /// # Errors
+    /// Why it may still be open.
+    fn revoke(&self, session_id: &str) -> Result<(), String> {
+        let id = SessionId::parse(session_id).ok_or("the id in its token is none of the daemon's")?;
+        self.operator.revoke(&id).map_err(|refusal| refusal.failure(self.base_url).what)
     }
 }
 

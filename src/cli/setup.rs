@@ -123,7 +123,7 @@ impl Chosen {
     fn wanted(&self, limits: Limits) -> Wanted {
         let Wallet { id, name, .. } = &self.wallet;
         Wanted {
-            label: output::foreign(if name.is_empty() { id } else { name }),
+            label: output::foreign(if name.is_empty() { id.as_str() } else { name }),
             wallet_ids: vec![id.clone()],
             limits,
             file: self.place.write.clone(),

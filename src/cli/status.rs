@@ -18,5 +18,6 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let survey = survey::survey(&config, &transport, &SystemClock::start())?;
     let text = if input.has("json") { report::json(&survey) } else { report::text(&survey, output::paint()) };
     output::print(&text)?;
-    Ok(if survey.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
+    let is_well = survey.is_usable() && !survey.is_unbelievable();
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }

@@ -160,7 +160,10 @@ fn connected(response: &Response) -> Result<Connected, Refusal> {
     let count = |member: &str| session.get(member).and_then(Value::as_u64);
     Ok(Connected {
         expires_at: session.get("expiresAt").and_then(Value::as_i64),
-        wallets: wallets.iter().filter_map(answers::wallet).collect(),
+        wallets: wallets
+            .iter()
+            .map(|item| answers::wallet(item, response.status))
+            .collect::<Result<_, _>>()?,
         renewals: count("renewalCount"),
         max_renewals: count("maxRenewals"),
         absolute_expires_at: session.get("absoluteExpiresAt").and_then(Value::as_i64),
@@ -177,8 +180,8 @@ fn listed(
         .map_err(|problem| Failure { what: problem.what, advice: problem.advice })?;
     let Some(password) = password else { return Ok(None) };
     let operator = Operator::new(transport, password, time_max.min(QUESTION_TIME_MAX));
-    let sessions = operator.sessions(None).unwrap_or_default();
-    Ok(sessions.into_iter().find(|listed| listed.id == session.id()))
+    let sessions = operator.sessions().unwrap_or_default();
+    Ok(sessions.into_iter().find(|listed| *listed.id == *session.id()))
 }
 
 impl Survey {
@@ -198,6 +201,11 @@ impl Survey {
     /// Whether a token cannot be used any more, whatever the daemon says of it.
     pub(super) fn is_over(&self, session: &Session) -> bool {
         choose::fitness(session, self.daemon_time).is_err()
+    }
+
+    /// What answered names wallets by what no daemon calls one, so that nothing else it says means much.
+    pub(super) fn is_unbelievable(&self) -> bool {
+        matches!(&self.connected, Some(Err(Refusal::ForeignId { .. })))
     }
 
     /// The held token can be used, as far as that can be seen from here.

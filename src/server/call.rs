@@ -8,6 +8,7 @@ use std::time::Duration;
 pub use crate::http::cancelled::Cancelled;
 use crate::http::daemon_error::DaemonError;
 use crate::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
+use crate::ids::WalletId;
 use crate::log::{self, Area, Foreign, Level};
 use crate::session::Session;
 use crate::session::answers::about_the_token;
@@ -21,8 +22,8 @@ pub struct Daemon {
     pub transport: Arc<dyn Transport>,
     /// Whose token they carry.
     pub session: Arc<SharedSession>,
-    /// The wallet of calls that name none; a UUID.
-    pub wallet_id: Option<String>,
+    /// The wallet of calls that name none.
+    pub wallet_id: Option<WalletId>,
     /// How long one request may take.
     pub call_time_max: Duration,
 }

@@ -70,7 +70,11 @@ impl Task {
         let made = binding::check(spec, arguments, &defaults)
             .map_err(|error| CallToolResult::error(error.to_string()))
             .and_then(|arguments| Task::made(spec, &arguments));
-        made.unwrap_or_else(Task::Known)
+        match made {
+            Ok(Task::Ask(draft, then)) => Task::Ask(draft, then),
+            // What is wrong with an argument quotes it.
+            Ok(Task::Known(result)) | Err(result) => Task::Known(render::visible(result)),
+        }
     }
 
     fn made(spec: &ToolSpec, arguments: &Arguments<'_>) -> Result<Task, CallToolResult> {
@@ -112,7 +116,7 @@ impl Task {
                 }),
             },
         };
-        result.map_or_else(|failure| failure.result, CallToolResult::text)
+        render::visible(result.map_or_else(|failure| failure.result, CallToolResult::text))
     }
 }
 

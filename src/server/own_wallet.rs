@@ -8,6 +8,7 @@ use super::call::{Cancelled, Daemon};
 use super::composed::{read, unreadable};
 use super::render::Failure;
 use crate::http::Request;
+use crate::ids::WalletId;
 use crate::wallet::connected::{self, WalletIdRequired};
 
 /// The daemon's code for a wallet that the session may not use (403).
@@ -18,7 +19,7 @@ const FOREIGN_WALLET: &str = "WALLET_ACCESS_DENIED";
 pub(super) fn with(
     daemon: &Daemon,
     cancelled: &Cancelled,
-    work: impl Fn(&str) -> Result<String, Failure>,
+    work: impl Fn(&WalletId) -> Result<String, Failure>,
 ) -> Result<String, Failure> {
     let wallet_id = find(daemon, cancelled)?;
     let before = session_id(daemon);
@@ -36,7 +37,7 @@ fn session_id(daemon: &Daemon) -> Option<String> {
 }
 
 /// The id of the session's only wallet.
-fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<String, Failure> {
+fn find(daemon: &Daemon, cancelled: &Cancelled) -> Result<WalletId, Failure> {
     let overview = read(&Request::get("/v1/connect-info"), daemon, cancelled)?;
     let wallets = connected::wallets(&overview).ok_or_else(unreadable)?;
     connected::only(wallets)

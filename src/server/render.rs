@@ -1,12 +1,16 @@
 //! What a call's outcome looks like to the client: the table of results of the program's contract, in one place.
 //!
 //! Used by the server for every tool call and resource. Pure. A successful body passes byte for byte; an error's
-//! members are the daemon's own. Refuses to decide whether a request is sent again.
+//! members are the daemon's own. What would be invisible in either is escaped at the end. Refuses to decide whether a
+//! request is sent again.
+
+use std::borrow::Cow;
 
 use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, HttpFaultKind, Response};
 use crate::json::{self, Object};
 use crate::mcp::types::CallToolResult;
+use crate::text;
 
 /// Why a call has no answer of the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +86,15 @@ pub fn answer_advised(
 /// The same as the result of a tool.
 pub fn tool_result(outcome: Result<Response, CallError>, repeatable: bool) -> CallToolResult {
     answer(outcome, repeatable).map_or_else(|failure| failure.result, CallToolResult::text)
+}
+
+/// The result with every invisible character escaped as JSON does it, so that a token's name cannot hide words from the
+/// person who reads. The value stays what it was. Not for text that is no JSON but shown as it is.
+pub fn visible(result: CallToolResult) -> CallToolResult {
+    match text::escaped(&result.text) {
+        Cow::Borrowed(_) => result,
+        Cow::Owned(text) => CallToolResult { text, ..result },
+    }
 }
 
 /// A body that is one JSON value, as the text it came in. Everything else in a success (nothing, HTML, half an

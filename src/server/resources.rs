@@ -188,9 +188,17 @@ fn read_skill(name: &str, daemon: &Daemon, cancelled: &Cancelled) -> CallToolRes
 
 /// The text of a resource. Blocks.
 pub fn read(resource: &Resource, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
-    match &*resource.uri {
+    match resource.uri.strip_prefix(SKILL_PREFIX) {
+        // Markdown has no escapes.
+        Some(name) => read_skill(name, daemon, cancelled),
+        None => render::visible(read_object(&resource.uri, daemon, cancelled)),
+    }
+}
+
+/// The text of a resource that is JSON.
+fn read_object(uri: &str, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
+    match uri {
         SYSTEM_STATUS => system_status(daemon, cancelled),
-        uri if uri.starts_with(SKILL_PREFIX) => read_skill(&uri[SKILL_PREFIX.len()..], daemon, cancelled),
         SESSION_STATUS => CallToolResult::text(daemon.session.settled_status().to_json()),
         uri => {
             let outcome = daemon.perform(&request(uri, daemon.wallet_id.as_deref()), cancelled);

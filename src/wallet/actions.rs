@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::{body_network, body_wallet, gas_condition_unsaid};
-use super::given::{Odd, Property, Schema, one_line};
+use super::given::{Odd, Property, Schema};
 use super::spec::{Effect, Kind, Param, Reach, Required, Shape, ToolSpec, body, post};
 use super::toolsets::Toolset;
 use crate::http::{Request, percent_encoded};
 use crate::json::{self, RawValue};
+use crate::text::one_line;
 
 /// How the name of every action begins.
 pub const NAME_PREFIX: &str = "action_";

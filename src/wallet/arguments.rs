@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::networks;
 use super::spec::{Effect, Kind, Param, Place, ToolSpec};
 use crate::http::{Request, percent_encoded};
+use crate::ids::WalletId;
 use crate::json::{self, Object, RawValue};
 
 /// The checked arguments of one call.
@@ -52,10 +53,10 @@ impl Draft {
     }
 
     /// The request, with this wallet where the path lacks one.
-    pub fn with_wallet(&self, wallet_id: &str) -> Request {
+    pub fn with_wallet(&self, wallet_id: &WalletId) -> Request {
         let mut request = self.request.clone();
         if let Some(at) = self.wallet_at {
-            request.target.insert_str(at, &percent_encoded(wallet_id));
+            request.target.insert_str(at, wallet_id);
         }
         request
     }

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
+use crate::ids::WalletId;
 use crate::json::{self, Object, RawValue};
+use crate::text;
 
 /// Wallets that a message lists. More would not help a model to choose.
 const LISTED_MAX: usize = 20;
@@ -13,9 +15,9 @@ const LISTED_MAX: usize = 20;
 /// A wallet of the session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wallet {
-    /// A UUID.
-    pub id: String,
-    /// The name people gave it.
+    /// Its id.
+    pub id: WalletId,
+    /// The name people gave it, without what cannot be seen.
     pub name: String,
 }
 
@@ -32,13 +34,14 @@ pub enum NoProxy {
     ForeignWallet,
 }
 
-/// The wallets in the body of the overview; `None` if it is not that.
+/// The wallets in the body of the overview; `None` if it is not that, or has a wallet whose id is no UUID.
 pub fn wallets(body: &str) -> Option<Vec<Wallet>> {
     let [wallets] = json::members(body, ["wallets"])?;
     let wallets: Vec<&RawValue> = serde_json::from_str(wallets?.get()).ok()?;
     let wallet = |raw: &RawValue| {
         let [id, name] = json::members(raw.get(), ["id", "name"])?;
-        Some(Wallet { id: json::string(id?)?, name: name.and_then(json::string).unwrap_or_default() })
+        let name = name.and_then(json::string).unwrap_or_default();
+        Some(Wallet { id: WalletId::parse(&json::string(id?)?)?, name: text::wallet_name(&name) })
     };
     wallets.into_iter().map(wallet).collect()
 }
@@ -47,7 +50,7 @@ pub fn wallets(body: &str) -> Option<Vec<Wallet>> {
 ///
 /// # Errors
 /// [`WalletIdRequired`] if there are several, or none.
-pub fn only(wallets: Vec<Wallet>) -> Result<String, WalletIdRequired> {
+pub fn only(wallets: Vec<Wallet>) -> Result<WalletId, WalletIdRequired> {
     match <[Wallet; 1]>::try_from(wallets) {
         Ok([wallet]) => Ok(wallet.id),
         Err(wallets) => Err(WalletIdRequired(wallets)),
@@ -123,15 +126,24 @@ impl NoProxy {
 mod tests {
     use super::*;
 
-    const ONE: &str =
-        r#"{"wallets":[{"id":"w-1","name":"a"}],"rpcProxy":{"enabled":true,"baseUrl":"http://h/rpc"}}"#;
-    const TWO: &str = r#"{"wallets":[{"id":"w-1","name":"a"},{"id":"w-2"}],"rpcProxy":null}"#;
+    const W1: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
+    const W2: &str = "01a20238-63ed-7046-b399-42367a3cddf8";
+
+    fn one() -> String {
+        format!(
+            r#"{{"wallets":[{{"id":"{W1}","name":"a"}}],"rpcProxy":{{"enabled":true,"baseUrl":"http://h/rpc"}}}}"#
+        )
+    }
+
+    fn two() -> String {
+        format!(r#"{{"wallets":[{{"id":"{W1}","name":"a"}},{{"id":"{W2}"}}],"rpcProxy":null}}"#)
+    }
 
     #[test]
     fn the_only_wallet_is_found_and_several_are_listed() {
-        assert_eq!(only(wallets(ONE).expect("an overview")), Ok("w-1".to_owned()));
-        let error = only(wallets(TWO).expect("an overview")).expect_err("two").to_string();
-        assert_eq!(error, "This session has 2 wallets; name one with wallet_id: a = w-1,  = w-2");
+        assert_eq!(only(wallets(&one()).expect("an overview")).ok(), WalletId::parse(W1));
+        let error = only(wallets(&two()).expect("an overview")).expect_err("two").to_string();
+        assert_eq!(error, format!("This session has 2 wallets; name one with wallet_id: a = {W1},  = {W2}"));
         let none = only(Vec::new()).expect_err("none").to_string();
         assert_eq!(none, "This session has no wallet");
         for body in ["", "{}", r#"{"wallets":{}}"#, r#"{"wallets":[{"id":7}]}"#, r#"{"wallets":["w-1"]}"#] {
@@ -140,18 +152,25 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_would_lead_elsewhere_makes_the_overview_unreadable() {
+        for id in ["..", ".", "", "../../v1/admin", "w-1", &format!("{W1}/..")] {
+            assert_eq!(wallets(&one().replace(W1, id)), None, "{id}");
+        }
+        let named = one().replace("\"a\"", &format!("\"x\\u202ey\\n{}\"", "z".repeat(5_000)));
+        let name = &wallets(&named).expect("an overview")[0].name;
+        assert!(name.starts_with("xy zz") && name.chars().count() == 64, "{name:?}");
+    }
+
+    #[test]
     fn the_proxys_address_is_put_together_for_wallets_of_the_session() {
-        let text = rpc_proxy(ONE, "w-1", "11155111").expect("an overview").expect("a proxy");
-        assert!(
-            text.starts_with(
-                r#"{"url":"http://h/rpc/w-1/11155111","walletId":"w-1","chainId":11155111,"usage":"#
-            ),
-            "{text}"
-        );
-        assert_eq!(rpc_proxy(ONE, "w-2", "1"), Some(Err(NoProxy::ForeignWallet)));
-        assert_eq!(rpc_proxy(TWO, "w-2", "1"), Some(Err(NoProxy::Disabled)));
-        let off = ONE.replace("true", "false");
-        assert_eq!(rpc_proxy(&off, "w-1", "1"), Some(Err(NoProxy::Disabled)));
-        assert_eq!(rpc_proxy("{}", "w-1", "1"), None);
+        let text = rpc_proxy(&one(), W1, "11155111").expect("an overview").expect("a proxy");
+        let start =
+            format!(r#"{{"url":"http://h/rpc/{W1}/11155111","walletId":"{W1}","chainId":11155111,"usage":"#);
+        assert!(text.starts_with(&start), "{text}");
+        assert_eq!(rpc_proxy(&one(), W2, "1"), Some(Err(NoProxy::ForeignWallet)));
+        assert_eq!(rpc_proxy(&two(), W2, "1"), Some(Err(NoProxy::Disabled)));
+        let off = one().replace("true", "false");
+        assert_eq!(rpc_proxy(&off, W1, "1"), Some(Err(NoProxy::Disabled)));
+        assert_eq!(rpc_proxy("{}", W1, "1"), None);
     }
 }

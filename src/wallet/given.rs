@@ -260,17 +260,6 @@ impl Kind {
     }
 }
 
-/// On one line, without characters that move a cursor, and of a bounded length.
-pub(super) fn one_line(text: &str, chars_max: usize) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = plain.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(chars_max) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
 fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|_| is_number(text))
 }

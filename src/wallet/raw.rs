@@ -4,6 +4,7 @@
 //! is asked about.
 
 use super::spec::Form;
+use crate::ids::is_uuid;
 use crate::json::RawValue;
 
 /// Characters of a wrong value that are shown.
@@ -51,12 +52,6 @@ fn is_web_url(text: &str) -> bool {
     !host.is_empty()
         && !host.starts_with(':')
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
-}
-
-/// RFC 9562: 8-4-4-4-12 hexadecimal digits, any version.
-pub fn is_uuid(text: &str) -> bool {
-    let lengths = text.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 /// A number from 0 without a fraction, in whatever form: `20`, `20.0` and `2e1`.

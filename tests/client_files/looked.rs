@@ -7,6 +7,7 @@ use waiaas_mcp::cli::clients::inspect::{CommandState, FileState, Inspected};
 use waiaas_mcp::cli::clients::plan::Change;
 use waiaas_mcp::cli::clients::{CLIENTS, Inspection, Program, Target, inspect, plan};
 use waiaas_mcp::config::{System, UserDirectories};
+use waiaas_mcp::ids::WalletId;
 
 use crate::support::{WALLET, client, directories, entry, small};
 
@@ -199,8 +200,11 @@ fn an_address_is_compared_as_an_address_and_a_wallet_as_a_wallet() {
     };
     let with = |base_url: Option<&str>, wallet: Option<&str>, env: &str| {
         let (_home, directories) = home_of("cursor", &text(env));
-        let target =
-            Target { base_url: base_url.map(str::to_owned), wallet_id: wallet.map(str::to_owned), ..ours() };
+        let target = Target {
+            base_url: base_url.map(str::to_owned),
+            wallet_id: wallet.and_then(WalletId::parse),
+            ..ours()
+        };
         let servers = inspect(client("cursor"), &directories, &target).servers;
         servers[0].differences.iter().map(|difference| difference.variable).collect::<Vec<_>>()
     };

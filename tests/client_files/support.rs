@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use waiaas_mcp::cli::clients::{Client, Entry, Plan, Target, find, plan};
 use waiaas_mcp::config::{System, UserDirectories};
+use waiaas_mcp::ids::WalletId;
 
 /// A wallet of the examples.
 pub(crate) const WALLET: &str = "0193f3a8-7c51-7d20-9b1e-5a1f00c0ffee";
@@ -14,7 +15,7 @@ pub(crate) fn entry(key: &str) -> Entry {
         command: "/opt/waiaas/bin/waiaas-mcp".into(),
         data_dir: "/home/ada/.waiaas".into(),
         base_url: None,
-        wallet_id: Some(WALLET.to_owned()),
+        wallet_id: WalletId::parse(WALLET),
         wallet_name: Some("Ada's \"main\" wallet".to_owned()),
     };
     Entry::new(key, &target).expect("all of it is Unicode")

@@ -2,6 +2,7 @@
 
 use waiaas_mcp::cli::clients::value::Value;
 use waiaas_mcp::cli::clients::{CLIENTS, Client, Edit, Entry, Target, edit};
+use waiaas_mcp::ids::WalletId;
 
 use crate::judge::{in_order_of_names, judged, server, without};
 use crate::support::{WALLET, client, entry, small};
@@ -298,7 +299,7 @@ fn an_entry_for_another_daemon_wallet_or_directory_is_not_taken_for_ours() {
         let mut target = Target {
             command: "/bin/waiaas-mcp".into(),
             data_dir: "/data".into(),
-            wallet_id: Some(WALLET.to_owned()),
+            wallet_id: WalletId::parse(WALLET),
             ..Target::default()
         };
         change(&mut target);
@@ -309,7 +310,7 @@ fn an_entry_for_another_daemon_wallet_or_directory_is_not_taken_for_ours() {
         |target| target.data_dir = "/other".into(),
         |target| target.base_url = Some("https://other.example".to_owned()),
         |target| target.wallet_id = None,
-        |target| target.wallet_id = Some("other".to_owned()),
+        |target| target.wallet_id = WalletId::parse("0193f3a8-7c51-7d20-9b1e-5a1f00c0ff00"),
         |target| target.wallet_name = Some("other".to_owned()),
     ];
     let ours = Entry::new("waiaas", &target(|_| {})).expect("Unicode");

@@ -257,7 +257,6 @@ impl Rows {
             ("nesting of 100 000", "[".repeat(100_000) + &"]".repeat(100_000)),
             ("objects in objects", "{\"a\":".repeat(20_000) + "1" + &"}".repeat(20_000)),
             ("the end of a line in JSON", "{\r\n\t\"balance\": \"1\"\n}\n".to_owned()),
-            ("line separators", "{\"a\":\"\u{2028}\u{2029}\u{85}\"}".to_owned()),
             ("a result of its own", r#"{"content":[{"type":"text","text":"x"}],"isError":true,"providers":7,"status":"session_expired"}"#.to_owned()),
             ("providers that are odd", r#"{"providers":[7,null,{},{"name":1,"mcpExpose":true},{"name":"a","mcpExpose":true,"actions":[{},{"name":"b","inputSchema":{"type":["x"]}}]}]}"#.to_owned()),
             ("as many quotes as are taken", format!("\"{}\"", "\\\"".repeat(TAKEN_BYTES / 2 - 1))),
@@ -265,6 +264,11 @@ impl Rows {
         for (name, body) in bodies {
             self.say(format!("sends {name}"), http("200 OK", "", &body), Answer(body));
         }
+        // The value stays, and is seen.
+        let hidden = "{\"symbol\":\"US\u{202e}CD\u{2028}\u{2029}\u{85}\u{7f}\u{e0041}\u{feff}\",\"n\":1.10}";
+        let shown =
+            "{\"symbol\":\"US\\u202eCD\\u2028\\u2029\\u0085\\u007f\\udb40\\udc41\\ufeff\",\"n\":1.10}";
+        self.say("sends what nobody sees", http("200 OK", "", hidden), Answer(shown.into()));
         self.say("sends it all with 203", http("203 Other", "", GOOD), Answer(GOOD.into()));
         self.say("sends it all with 299", http("299 Odd", "", GOOD), Answer(GOOD.into()));
         self.say("has nothing to say, 204", head("HTTP/1.1 204 No Content", ""), Answer("{}".into()));

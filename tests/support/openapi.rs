@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use waiaas_mcp::http::Request;
+use waiaas_mcp::ids::WalletId;
 use waiaas_mcp::json::RawValue;
 use waiaas_mcp::wallet::asset::{Asset, Resolution};
 use waiaas_mcp::wallet::binding::{Defaults, check};
@@ -18,7 +19,7 @@ const FOUND_WALLET: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
 /// What the caller is told instead.
 pub(crate) fn final_request(tool: &ToolSpec, arguments: &RawValue) -> Result<Request, String> {
     let checked = check(tool, Some(arguments), &Defaults::default()).map_err(|error| error.to_string())?;
-    let request = checked.draft().with_wallet(FOUND_WALLET);
+    let request = checked.draft().with_wallet(&WalletId::parse(FOUND_WALLET).expect("a UUID"));
     match tool.endpoint.composed {
         Some(Composition::Asset) => {
             let asset = Asset::parse(checked.text("asset_id").unwrap_or_default());

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use waiaas_mcp::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
+use waiaas_mcp::ids::WalletId;
 use waiaas_mcp::mcp::stdio::{Connection, Waker};
 use waiaas_mcp::server::call::Daemon;
 use waiaas_mcp::server::toolbox::ToolChoice;
@@ -30,7 +31,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub(crate) struct Play {
     wallet_name: Option<String>,
-    wallet_id: Option<String>,
+    wallet_id: Option<WalletId>,
     read_only: bool,
     broken: bool,
     first_token: Option<&'static str>,
@@ -110,7 +111,7 @@ impl Play {
         let (word, rest) = direction.split_once(' ').unwrap_or((direction, ""));
         match (word, rest) {
             ("wallet", name) => self.wallet_name = Some(name.to_owned()),
-            ("wallet_id", id) => self.wallet_id = Some(id.to_owned()),
+            ("wallet_id", id) => self.wallet_id = Some(WalletId::parse(id).ok_or("a wallet's id is a UUID")?),
             ("read", "only") => self.read_only = true,
             ("broken", "") => self.broken = true,
             ("no", "token") => self.first_token = Some(""),

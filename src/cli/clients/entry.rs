@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 use super::table::{Client, Expansion, Shape};
 use super::value::Value;
 use crate::cli::Failure;
+use crate::ids::WalletId;
 
 /// Variables that say which daemon and which token: ours to set, and ours to take away.
 pub const OWN_VARIABLES: [&str; 5] =
-    ["WAIAAS_DATA_DIR", "WAIAAS_BASE_URL", "WAIAAS_WALLET_ID", "WAIAAS_WALLET_NAME", "WAIAAS_SESSION_TOKEN"];
+    ["WAIAAS_DATA_DIR", "WAIAAS_BASE_URL", "WAIAAS_WALLET_ID", WALLET_NAME, "WAIAAS_SESSION_TOKEN"];
+
+/// The variable whose value the daemon chose freely.
+pub(super) const WALLET_NAME: &str = "WAIAAS_WALLET_NAME";
 
 /// Longest part of a key that comes from a wallet's name, in characters: clients count the key into the length
 /// of every tool's name, and the tightest of them (Cursor) leaves 60 for both.
@@ -30,7 +34,7 @@ pub struct Target {
     /// The daemon, if it is not the default one.
     pub base_url: Option<String>,
     /// The wallet, if not the only one is meant.
-    pub wallet_id: Option<String>,
+    pub wallet_id: Option<WalletId>,
     /// Its name, if it is to be shown.
     pub wallet_name: Option<String>,
 }
@@ -51,11 +55,11 @@ impl Entry {
     pub fn new(key: &str, target: &Target) -> Result<Entry, Failure> {
         let mut variables = vec![("WAIAAS_DATA_DIR", absolute(&target.data_dir)?)];
         let rest = [
-            ("WAIAAS_BASE_URL", &target.base_url),
-            ("WAIAAS_WALLET_ID", &target.wallet_id),
-            ("WAIAAS_WALLET_NAME", &target.wallet_name),
+            ("WAIAAS_BASE_URL", target.base_url.as_deref()),
+            ("WAIAAS_WALLET_ID", target.wallet_id.as_deref()),
+            (WALLET_NAME, target.wallet_name.as_deref()),
         ];
-        variables.extend(rest.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+        variables.extend(rest.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
         Ok(Entry { key: key.to_owned(), command: absolute(&target.command)?, variables })
     }
 

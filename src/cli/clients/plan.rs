@@ -12,6 +12,7 @@ use super::recognise::{self, Server};
 use super::table::Client;
 use crate::cli::Failure;
 use crate::config::UserDirectories;
+use crate::ids::WalletId;
 use crate::wallet::catalogue;
 
 /// What is going to be done to one client's file.
@@ -190,7 +191,7 @@ impl Entry {
             command: self.command().into(),
             data_dir: self.variable("WAIAAS_DATA_DIR").unwrap_or_default().into(),
             base_url: variable("WAIAAS_BASE_URL"),
-            wallet_id: variable("WAIAAS_WALLET_ID"),
+            wallet_id: self.variable("WAIAAS_WALLET_ID").and_then(WalletId::parse),
             wallet_name: variable("WAIAAS_WALLET_NAME"),
         }
     }

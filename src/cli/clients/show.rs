@@ -2,7 +2,7 @@
 //!
 //! Used by `setup --print`, and wherever a file cannot be edited. Pure.
 
-use super::entry::Entry;
+use super::entry::{Entry, WALLET_NAME};
 use super::render::{Layout, YAML_STEP, push_json, toml_tables, yaml_member};
 use super::table::{AddCommand, Client, Format};
 use super::value::Value;
@@ -34,10 +34,13 @@ pub fn snippet(client: &Client, entries: &[Entry]) -> String {
     }
 }
 
-/// The client's own command for adding this entry, to be typed into a shell. `None` if it has none.
+/// The client's own command for adding this entry, to be typed into a shell. `None` if it has none. A wallet's name that
+/// some shell might read even between quotes is left out of it: the entry works without.
 pub fn add_command(client: &Client, entry: &Entry, system: System) -> Option<String> {
+    let is_said = |(name, value): &&(&str, String)| *name != WALLET_NAME || is_only_text(value, system);
+    let variables: Vec<&(&str, String)> = entry.variables().iter().filter(is_said).collect();
     let assignments = |option: &str| {
-        let pairs = entry.variables().iter().map(|(name, value)| format!("{name}={value}"));
+        let pairs = variables.iter().map(|(name, value)| format!("{name}={value}"));
         pairs.flat_map(|pair| [option.to_owned(), pair]).collect::<Vec<_>>()
     };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -57,20 +60,31 @@ pub fn add_command(client: &Client, entry: &Entry, system: System) -> Option<Str
                 .concat()
         }
         AddCommand::Code => {
-            let mut variables = Object::new();
-            for (name, value) in entry.variables() {
-                variables.string(name, value);
+            let mut object = Object::new();
+            for (name, value) in &variables {
+                object.string(name, value);
             }
             let server = Object::new()
                 .string("name", key)
                 .string("command", command)
                 .raw("args", "[]")
-                .raw("env", &variables.finish())
+                .raw("env", &object.finish())
                 .finish();
             words(&["code", "--add-mcp", &server])
         }
     };
     Some(words.iter().map(|word| quoted(word, system)).collect::<Vec<_>>().join(" "))
+}
+
+/// Whether no shell of the system reads more into a quoted text than its characters. The daemon chose it, so what is
+/// doubtful counts as read.
+fn is_only_text(text: &str, system: System) -> bool {
+    match system {
+        // cmd and PowerShell end a string at different characters, and replace variables within.
+        System::Windows => text.chars().all(|c| c.is_alphanumeric() || " ._-+@,:".contains(c)),
+        // A backslash is a backslash within single quotes, but not in fish.
+        System::MacOs | System::Linux => !text.contains('\\'),
+    }
 }
 
 /// A word for the system's shell.

@@ -301,7 +301,7 @@ fn token_present(survey: &Survey, facts: &Facts) -> Check {
             check(format!("no token; {} wallets have one of their own", facts.wallet_files.len())).failed(
                 format!(
                     "Name the wallet with --wallet or WAIAAS_WALLET_ID: {}.",
-                    facts.wallet_files.join(", ")
+                    facts.wallet_files.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")
                 ),
             )
         }

@@ -5,19 +5,20 @@
 
 use super::report::Check;
 use crate::config::Config;
+use crate::ids::WalletId;
 
 #[cfg(feature = "setup")]
 pub(super) use with_files::checks;
 
 /// This build cannot read clients' files.
 #[cfg(not(feature = "setup"))]
-pub(super) fn checks(_config: &Config, _wallet_files: &[String]) -> Vec<Check> {
+pub(super) fn checks(_config: &Config, _wallet_files: &[WalletId]) -> Vec<Check> {
     vec![Check::skipped("client", "the files of MCP clients", "this program was built without `setup`")]
 }
 
 #[cfg(feature = "setup")]
 mod with_files {
-    use super::{Check, Config};
+    use super::{Check, Config, WalletId};
     use crate::cli::clients::inspect::{CommandState, FileState, Inspected, Inspection};
     use crate::cli::clients::recognise::Difference;
     use crate::cli::clients::{self, CLIENTS, Program, Target};
@@ -28,7 +29,7 @@ mod with_files {
     const NAME: &str = "client";
 
     /// `wallet_files`: the wallets that have a token file of their own.
-    pub(in super::super) fn checks(config: &Config, wallet_files: &[String]) -> Vec<Check> {
+    pub(in super::super) fn checks(config: &Config, wallet_files: &[WalletId]) -> Vec<Check> {
         let directories = UserDirectories::from_environment();
         let Ok(target) = setup::target(config) else { return Vec::new() };
         let target =
@@ -43,7 +44,7 @@ mod with_files {
         vec![none.warning("Run `waiaas-mcp setup --client NAME`, or see what to paste with --print.")]
     }
 
-    fn of_client(inspection: &Inspection, wallet_files: &[String]) -> Vec<Check> {
+    fn of_client(inspection: &Inspection, wallet_files: &[WalletId]) -> Vec<Check> {
         let path = inspection.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         if let FileState::Unreadable(failure) = &inspection.state {
             let check =
@@ -57,7 +58,7 @@ mod with_files {
             .collect()
     }
 
-    fn of_server(inspected: &Inspected, wallet_files: &[String], title: &str, path: &str) -> Check {
+    fn of_server(inspected: &Inspected, wallet_files: &[WalletId], title: &str, path: &str) -> Check {
         let Inspected { server, command, differences } = inspected;
         let key = foreign(&server.key);
         let check = |found: String| Check::good(NAME, format!("{title}, entry {key} in {path}"), found);
@@ -115,10 +116,10 @@ mod with_files {
     }
 
     /// The wallet of an entry that differs from these checks only in being for one, which has its token file.
-    fn own_wallet<'d>(differences: &'d [Difference], wallet_files: &[String]) -> Option<&'d String> {
+    fn own_wallet(differences: &[Difference], wallet_files: &[WalletId]) -> Option<WalletId> {
         match differences {
             [Difference { variable: "WAIAAS_WALLET_ID", found: Some(wallet_id), expected: None }] => {
-                wallet_files.contains(wallet_id).then_some(wallet_id)
+                WalletId::parse(wallet_id).filter(|id| wallet_files.contains(id))
             }
             _ => None,
         }

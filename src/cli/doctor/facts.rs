@@ -13,11 +13,11 @@ use serde_json::Value;
 use crate::cli::survey::Survey;
 use crate::config::Config;
 use crate::http::{Credential, Request, Transport};
+use crate::ids::WalletId;
 use crate::session::fault::FileFault;
 use crate::session::policy;
 use crate::session::token_file::TokenFile;
 use crate::time::{Timestamp, millis};
-use crate::wallet::is_uuid;
 
 /// Longest wait for the daemon's document, which has some 200 KB.
 const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ pub(super) struct Facts {
     /// Old temporary files beside the token file.
     pub(super) leftovers: Vec<String>,
     /// Wallets that have a token file of their own.
-    pub(super) wallet_files: Vec<String>,
+    pub(super) wallet_files: Vec<WalletId>,
     /// Methods and paths that the daemon's document names, each hole written `{}`; `None` if it gives none.
     pub(super) routes: Option<Vec<String>>,
 }
@@ -77,8 +77,8 @@ pub(super) fn gather(config: &Config, survey: &Survey, transport: &dyn Transport
         looked.push(directory.clone());
     }
     let obstacle = file.obstacle();
-    let mut wallet_files: Vec<String> =
-        names(&data_dir.join("mcp-tokens")).filter(|name| is_uuid(name)).collect();
+    let of_wallet = |name: String| WalletId::parse(&name).filter(|id| **id == *name);
+    let mut wallet_files: Vec<WalletId> = names(&data_dir.join("mcp-tokens")).filter_map(of_wallet).collect();
     wallet_files.sort();
     let writable = directory.is_dir().then(|| file.prepare());
     file.discard();

@@ -4,6 +4,7 @@
 
 use crate::cli::output::Paint;
 use crate::json::Object;
+use crate::text::escaped;
 
 /// One check and what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,7 +84,8 @@ pub(super) fn json(checks: &[Check]) -> String {
                 .finish()
         })
         .collect();
-    format!("{{\"ok\":{},\"checks\":[\n{}\n]}}\n", is_well(checks), rows.join(",\n"))
+    let rows = escaped(&rows.join(",\n")).into_owned();
+    format!("{{\"ok\":{},\"checks\":[\n{rows}\n]}}\n", is_well(checks))
 }
 
 /// A check a line, and a line below it for what is to be done.

@@ -1,9 +1,11 @@
 //! What the daemon answers to its operator: read, and put into words for people.
 //!
 //! Used by the commands that make sessions and by those that look around. Pure. Branches on the daemon's codes, as
-//! the session does. Refuses to know what is done about a refusal, and repeats no secret: the daemon's messages hold
-//! none, and its bodies are not shown.
+//! the session does. Ids are typed here, and names made fit to be shown, because both go into files, environments and
+//! commands. Refuses to know what is done about a refusal, and repeats no secret: the daemon's messages hold none, and
+//! its bodies are not shown.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +14,9 @@ use crate::cli::Failure;
 use crate::cli::output::foreign;
 use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, HttpFaultKind, Response};
+use crate::ids::{SessionId, WalletId};
 use crate::session::Session;
+use crate::text;
 use crate::time::Timestamp;
 
 /// What the daemon says of itself.
@@ -27,9 +31,8 @@ pub(in crate::cli) struct Health {
 /// A wallet of the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::cli) struct Wallet {
-    /// A UUID.
-    pub(in crate::cli) id: String,
-    /// The name that people gave it; text from outside.
+    pub(in crate::cli) id: WalletId,
+    /// The name that people gave it, without what cannot be seen: [`text::wallet_name`].
     pub(in crate::cli) name: String,
     /// `ethereum`, `solana`, …; empty where the daemon does not say.
     pub(in crate::cli) chain: String,
@@ -42,8 +45,8 @@ pub(in crate::cli) struct Wallet {
 /// An active session as its operator sees it. Times in Unix seconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::cli) struct ListedSession {
-    pub(in crate::cli) id: String,
-    pub(in crate::cli) wallet_ids: Vec<String>,
+    pub(in crate::cli) id: SessionId,
+    pub(in crate::cli) wallet_ids: Vec<WalletId>,
     /// How often it was renewed.
     pub(in crate::cli) renewals: u64,
     /// 0 = no limit.
@@ -77,10 +80,17 @@ pub(in crate::cli) enum Refusal {
         /// The HTTP status.
         status: u16,
     },
+    /// A list with an id that is no UUID. Ids name files and routes: one that is something else may lead anywhere.
+    ForeignId {
+        /// Whose id it would be.
+        of: &'static str,
+        /// The id; text from outside.
+        id: String,
+    },
     /// A session was opened, and its token cannot be used.
     NoToken {
         /// The session's id.
-        session_id: String,
+        session_id: SessionId,
         /// Why.
         why: &'static str,
     },
@@ -131,64 +141,87 @@ pub(super) fn health(response: &Response) -> Result<Health, Refusal> {
 
 /// `GET /v1/wallets`.
 pub(super) fn wallets(response: &Response) -> Result<Vec<Wallet>, Refusal> {
-    rows(response, "items", wallet)
+    let wallets = rows(response, "items", |item| wallet(item, response.status))?;
+    let ids: BTreeSet<&WalletId> = wallets.iter().map(|wallet| &wallet.id).collect();
+    // Two wallets would have one token file.
+    if ids.len() < wallets.len() { Err(Refusal::Unreadable { status: response.status }) } else { Ok(wallets) }
 }
 
-/// A wallet, as the daemon writes one wherever it tells of it.
-pub(in crate::cli) fn wallet(item: &Value) -> Option<Wallet> {
-    let text = |member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
-    Some(Wallet {
-        id: text("id")?,
-        name: text("name").unwrap_or_default(),
-        chain: text("chain").unwrap_or_default(),
-        environment: text("environment").unwrap_or_default(),
+/// A wallet, as the daemon writes one wherever it tells of it. `status` is that of the answer.
+pub(in crate::cli) fn wallet(item: &Value, status: u16) -> Result<Wallet, Refusal> {
+    let text = |member: &str| item.get(member).and_then(Value::as_str);
+    let word = |member: &str| text(member).unwrap_or_default().to_owned();
+    Ok(Wallet {
+        id: wallet_id(text("id").ok_or(Refusal::Unreadable { status })?)?,
+        name: text::wallet_name(text("name").unwrap_or_default()),
+        chain: word("chain"),
+        environment: word("environment"),
         is_active: text("status").is_none_or(|status| status == "ACTIVE"),
     })
 }
 
+fn wallet_id(id: &str) -> Result<WalletId, Refusal> {
+    WalletId::parse(id).ok_or_else(|| Refusal::ForeignId { of: "wallet", id: id.to_owned() })
+}
+
 /// `GET /v1/sessions`.
 pub(super) fn sessions(response: &Response) -> Result<Vec<ListedSession>, Refusal> {
-    rows(response, "data", |row| {
-        let seconds = |member: &str| row.get(member).and_then(Value::as_i64);
-        let count = |member: &str| row.get(member).and_then(Value::as_u64).unwrap_or(0);
-        let named = row.get("wallets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let mut wallet_ids: Vec<String> =
-            named.iter().filter_map(|wallet| wallet.get("id")?.as_str()).map(str::to_owned).collect();
-        if wallet_ids.is_empty() {
-            wallet_ids.extend(row.get("walletId").and_then(Value::as_str).map(str::to_owned));
-        }
-        Some(ListedSession {
-            id: row.get("id")?.as_str()?.to_owned(),
-            wallet_ids,
-            renewals: count("renewalCount"),
-            max_renewals: count("maxRenewals"),
-            expires_at: seconds("expiresAt").unwrap_or(0),
-            absolute_expires_at: seconds("absoluteExpiresAt").unwrap_or(0),
-            created_at: seconds("createdAt").unwrap_or(0),
-            last_renewed_at: seconds("lastRenewedAt"),
-        })
+    rows(response, "data", |row| session(row, Refusal::Unreadable { status: response.status }))
+}
+
+fn session(row: &Value, unreadable: Refusal) -> Result<ListedSession, Refusal> {
+    let seconds = |member: &str| row.get(member).and_then(Value::as_i64);
+    let count = |member: &str| row.get(member).and_then(Value::as_u64).unwrap_or(0);
+    let id = row.get("id").and_then(Value::as_str).ok_or_else(|| unreadable.clone())?;
+    let foreign_id = || Refusal::ForeignId { of: "session", id: id.to_owned() };
+    let named = row.get("wallets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let of_wallet = |wallet: &Value| {
+        wallet_id(wallet.get("id").and_then(Value::as_str).ok_or_else(|| unreadable.clone())?)
+    };
+    let mut wallet_ids: Vec<WalletId> = named.iter().map(of_wallet).collect::<Result<_, _>>()?;
+    if let Some(only) = row.get("walletId").and_then(Value::as_str).filter(|_| wallet_ids.is_empty()) {
+        wallet_ids.push(wallet_id(only)?);
+    }
+    Ok(ListedSession {
+        id: SessionId::parse(id).ok_or_else(foreign_id)?,
+        wallet_ids,
+        renewals: count("renewalCount"),
+        max_renewals: count("maxRenewals"),
+        expires_at: seconds("expiresAt").unwrap_or(0),
+        absolute_expires_at: seconds("absoluteExpiresAt").unwrap_or(0),
+        created_at: seconds("createdAt").unwrap_or(0),
+        last_renewed_at: seconds("lastRenewedAt"),
     })
 }
 
-/// `POST /v1/sessions`. The token's times are judged by the daemon's own clock where it is known.
+/// `POST /v1/sessions`. The token's times are judged by the daemon's own clock where it is known. Without an id that a
+/// session can have, nobody can say which session was opened.
 pub(super) fn opened(response: &Response, now: Timestamp) -> Result<Session, Refusal> {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let text = |member: &str| body.get(member).and_then(Value::as_str);
-    let Some(id) = text("id") else { return Err(Refusal::Unreadable { status: response.status }) };
-    let no_token = |why| Refusal::NoToken { session_id: id.to_owned(), why };
+    let id = text("id").and_then(SessionId::parse);
+    let id = id.ok_or(Refusal::Unreadable { status: response.status })?;
+    let no_token = |why| Refusal::NoToken { session_id: id.clone(), why };
     let token = text("token").ok_or_else(|| no_token("it is missing"))?;
     let session = Session::parse(token, response.date.unwrap_or(now));
     let session = session.map_err(|fault| no_token(fault.reason()))?;
-    if session.id() == id { Ok(session) } else { Err(no_token("it belongs to another session")) }
+    if SessionId::parse(session.id()).as_ref() == Some(&id) {
+        Ok(session)
+    } else {
+        Err(no_token("it belongs to another session"))
+    }
 }
 
 /// The rows of a list; one that cannot be read makes the answer unreadable, because a wallet that is not seen is
 /// worse than a question that is not answered.
-fn rows<T>(response: &Response, member: &str, row: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, Refusal> {
+fn rows<T>(
+    response: &Response,
+    member: &str,
+    row: impl Fn(&Value) -> Result<T, Refusal>,
+) -> Result<Vec<T>, Refusal> {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let rows = body.get(member).and_then(Value::as_array);
-    let read = rows.and_then(|rows| rows.iter().map(row).collect());
-    read.ok_or(Refusal::Unreadable { status: response.status })
+    rows.ok_or(Refusal::Unreadable { status: response.status })?.iter().map(row).collect()
 }
 
 impl Refusal {
@@ -204,6 +237,8 @@ impl Refusal {
             // A failing gateway does not say whether the daemon behind it acted.
             Refusal::Refused { code, .. } => code.starts_with("HTTP_5"),
             Refusal::Unreadable { .. } | Refusal::NoToken { .. } => true,
+            // Only lists are refused for it.
+            Refusal::ForeignId { .. } => false,
         }
     }
 
@@ -217,6 +252,13 @@ impl Refusal {
             Refusal::Unreadable { status } => (
                 format!("what answers at {base_url} ({status}) does not speak like a WAIaaS daemon"),
                 "Look at --base-url and WAIAAS_BASE_URL: another program may listen there.",
+            ),
+            Refusal::ForeignId { of, id } => (
+                format!(
+                    "the answer of {base_url} cannot be used: its {of} id \"{}\" is not a UUID",
+                    foreign(id)
+                ),
+                "Nothing was changed. Look at --base-url and WAIAAS_BASE_URL: another program may listen there.",
             ),
             Refusal::NoToken { why, .. } => {
                 (format!("the daemon gave a token that cannot be used: {why}"), "Look at the daemon's log.")

@@ -70,6 +70,7 @@ fn at_least(ttl_s: u64, notes: &mut Vec<&'static str>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::SessionId;
     use crate::session::tests::token_with;
     use crate::time::Timestamp;
 
@@ -84,8 +85,8 @@ mod tests {
     fn listed(expires: i64, absolute: i64, renewed: Option<i64>) -> ListedSession {
         let at = |time: i64| if time == 0 { 0 } else { T0 + time };
         ListedSession {
-            id: "s".to_owned(),
-            wallet_ids: vec!["w".to_owned()],
+            id: SessionId::parse("01a20238-65b7-7d3f-808b-d0cdea77429e").expect("a UUID"),
+            wallet_ids: Vec::new(),
             renewals: 1,
             max_renewals: 9,
             expires_at: at(expires),

@@ -90,9 +90,13 @@ pub(super) fn answered(wallets: &[Wallet], answer: &str) -> Option<Vec<Wallet>> 
         return Some(wallets.to_vec());
     }
     let by_number = answer.parse::<usize>().ok().and_then(|number| wallets.get(number.checked_sub(1)?));
-    let by_name =
-        || wallets.iter().find(|wallet| wallet.id.eq_ignore_ascii_case(answer) || wallet.name == answer);
-    by_number.or_else(by_name).map(|wallet| vec![wallet.clone()])
+    let by_id = || wallets.iter().find(|wallet| wallet.id.eq_ignore_ascii_case(answer));
+    // A name that two of them have names neither.
+    let by_name = || {
+        let mut named = wallets.iter().filter(|wallet| wallet.name == answer);
+        named.next().filter(|_| named.next().is_none())
+    };
+    by_number.or_else(by_id).or_else(by_name).map(|wallet| vec![wallet.clone()])
 }
 
 /// A wallet a line, with its number.

@@ -58,9 +58,9 @@ pub(super) fn entries(config: &Config, wallets: &[Wallet], chosen: &[Chosen]) ->
     let keys = clients::keys(&named);
     let entry = |chosen: &Chosen| {
         let wallet = &chosen.wallet;
-        let told = |text: &String| (chosen.is_own && !text.is_empty()).then(|| text.clone());
-        let target =
-            Target { wallet_id: told(&wallet.id), wallet_name: told(&wallet.name), ..target.clone() };
+        let wallet_id = chosen.is_own.then(|| wallet.id.clone());
+        let wallet_name = Some(wallet.name.clone()).filter(|name| chosen.is_own && !name.is_empty());
+        let target = Target { wallet_id, wallet_name, ..target.clone() };
         let at = wallets.iter().position(|candidate| candidate.id == wallet.id);
         let key = at.and_then(|at| keys.get(at)).map_or("waiaas", String::as_str);
         Entry::new(key, &target)

@@ -14,6 +14,7 @@ use crate::session::events::FileView;
 use crate::session::lock::LockState;
 use crate::session::status::Source;
 use crate::session::{Session, State};
+use crate::text::escaped;
 use crate::time::Timestamp;
 
 /// What is wrong, and what to do.
@@ -98,7 +99,7 @@ pub(super) fn json(survey: &Survey) -> String {
         .raw("error", &text(error.as_deref()))
         .finish();
     let trouble = trouble(survey);
-    Object::new()
+    let object = Object::new()
         .string("state", state(survey).name())
         .bool("usable", survey.is_usable())
         .raw("source", &text(survey.held.as_ref().map(|(_, source)| source.name())))
@@ -115,8 +116,8 @@ pub(super) fn json(survey: &Survey) -> String {
         .string("lock", lock_word(survey.lock))
         .raw("problem", &text(trouble.as_ref().map(|trouble| trouble.what.as_str())))
         .raw("advice", &text(trouble.as_ref().map(|trouble| trouble.advice.as_str())))
-        .finish()
-        + "\n"
+        .finish();
+    escaped(&object).into_owned() + "\n"
 }
 
 /// The daemon's time is cut to whole seconds, so that its clock seems to be up to a second behind.

@@ -6,7 +6,8 @@
 use std::thread;
 
 use super::{Cancelled, Daemon, Failure, read, unreadable};
-use crate::http::{Request, percent_encoded};
+use crate::http::Request;
+use crate::ids::WalletId;
 use crate::json::{self, Object, RawValue, with_members};
 use crate::server::call_pool::STACK_BYTES;
 
@@ -22,11 +23,10 @@ pub(super) fn wallet_info(
 ) -> Result<String, Failure> {
     let address = read(request, daemon, cancelled)?;
     let [id] = json::members(&address, ["walletId"]).ok_or_else(unreadable)?;
-    let id = id.and_then(json::string).filter(|id| !["", ".", ".."].contains(&id.as_str()));
+    let id = id.and_then(json::string).and_then(|id| WalletId::parse(&id));
     let (networks, wallet) = match id {
         None => (Err(UNREADABLE.to_owned()), Err(UNREADABLE.to_owned())),
         Some(id) => {
-            let id = percent_encoded(&id);
             let networks = Request::get(format!("/v1/wallets/{id}/networks"));
             let wallet = Request::get(format!("/v1/wallets/{id}"));
             together(&networks, &wallet, daemon, cancelled)

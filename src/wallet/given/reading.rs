@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
-use super::{BOUNDS, Kind, Odd, Property, Schema, number, one_line};
+use super::{BOUNDS, Kind, Odd, Property, Schema, number};
 use crate::json::{self, RawValue};
+use crate::text::one_line;
 
 /// Deepest nesting. The shipped providers have 3.
 const DEPTH_MAX: usize = 8;
