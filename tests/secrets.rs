@@ -100,7 +100,7 @@ fn no_secret_is_shown_by_any_process() {
         }
     }
     for kind in ["garbage", "html", "empty", "cutBody"] {
-        daemon.inject(json!({ "kind": kind, "times": 1 }));
+        daemon.inject(json!({ "kind": kind, "times": 1, "path": "/v1/wallet/balance" }));
         player.balance();
     }
 

@@ -5,7 +5,7 @@
 //! bounds between which the daemon's time lies, until a second, independent sample agrees with it. Within wide bounds
 //! nothing is lost: a token counts as expired by the earlier one, and as due by the later one.
 
-use super::{Session, policy};
+use super::{Session, choose, policy};
 use crate::time::{Now, Timestamp, millis};
 
 /// What is known of the daemon's clock.
@@ -68,7 +68,7 @@ impl DaemonClock {
 
     /// The daemon has accepted this token at `at`, so its own clock cannot be past the token's end.
     pub fn accepted(&mut self, session: &Session, at: Now) {
-        self.contradicted |= session.is_expired(self.time(at).earliest);
+        self.contradicted |= choose::fitness(session, self.time(at)).is_err();
     }
 
     /// The daemon's time. Unknown until something was heard, while something heard is in doubt, and again once our
@@ -85,7 +85,7 @@ impl DaemonClock {
             (earliest, latest) = (earliest.min(least), latest.max(most));
         }
         if self.contradicted {
-            earliest = Timestamp::from_unix_millis(i64::MIN);
+            (earliest, latest) = (Timestamp::from_unix_millis(i64::MIN), latest.max(now.wall));
         }
         DaemonTime { earliest, latest, is_known: is_steady && suspected.is_none() && !self.contradicted }
     }

@@ -160,7 +160,7 @@ pub enum Action {
         attempt: AttemptId,
         /// Whose token is carried.
         session: Session,
-        /// When the request may be given up: not before the token's end, or it is one of several.
+        /// When the request may be given up: not before the token's end, unless it is one of several.
         time_max: Duration,
     },
     /// Write a token to the file, if the file still holds `instead_of`. Under the lock.

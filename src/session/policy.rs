@@ -68,6 +68,10 @@ pub const IN_FLIGHT_MAX: usize = 4;
 /// first; but connections whose other end is gone without a word must not fill all places for the months of a long token.
 pub const BESIDE_TIME_MAX: Duration = Duration::from_secs(600);
 
+/// How long an answer is waited for beyond the end of the token that was to be renewed. The daemon may have renewed it in
+/// time, and what it answers then is the session's only token.
+pub const AFTER_END_MAX: Duration = Duration::from_secs(30);
+
 /// How often people are told that an answer is still being waited for.
 pub const WAITING_TOLD_EVERY: Duration = Duration::from_secs(60);
 

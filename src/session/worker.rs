@@ -273,8 +273,7 @@ impl DaemonWorld {
 
     fn ask_time(&self) {
         for _ in 0..policy::ASK_TIME_SAMPLES_MAX {
-            let answer =
-                self.transport.send(&Request::get("/health"), Credential::None, policy::ASK_TIME_MAX);
+            let answer = self.transport.send(&question("/health"), Credential::None, policy::ASK_TIME_MAX);
             let Some(date) = answer.ok().and_then(|response| response.date) else { return };
             self.shared.asked_date(date);
             if self.now().daemon.is_known {
@@ -284,7 +283,7 @@ impl DaemonWorld {
     }
 
     fn introspect(&self, session: &Session) -> Introspection {
-        let request = Request::get("/v1/connect-info");
+        let request = question("/v1/connect-info");
         let credential = Credential::Session(session.token());
         let result = self.transport.send(&request, credential, policy::INTROSPECTION_TIME_MAX);
         if let Some(date) = result.as_ref().ok().and_then(|response| response.date) {
@@ -371,6 +370,12 @@ impl DaemonWorld {
         }
         self.mode_checked = true;
     }
+}
+
+/// A question whose answer decides something. Over a connection of its own: one that was kept may have been closed by the
+/// daemon, and nothing would be known.
+fn question(target: &str) -> Request {
+    Request { repeatable: false, ..Request::get(target) }
 }
 
 /// How a pause ended.

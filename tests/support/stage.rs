@@ -329,6 +329,11 @@ impl Transport for ScriptedDaemon {
     ) -> Result<Response, HttpFault> {
         // The session worker has its own business with the daemon.
         if thread::current().name() == Some("session") {
+            // Asked about a token by itself, this daemon refuses it.
+            if request.target == "/v1/connect-info" {
+                let body = br#"{"code":"INVALID_TOKEN","message":"m"}"#.to_vec();
+                return Ok(Response { status: 401, body, date: None, retry_after: None });
+            }
             let detail = "not part of the conversation".to_owned();
             return Err(HttpFault { kind: HttpFaultKind::Unreachable, sent: false, detail });
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Phase, Renewal};
 use crate::session::answers::Introspection;
-use crate::session::choose::Unfit;
+use crate::session::choose;
+use crate::session::clock_offset::DaemonTime;
 use crate::session::events::{Action, FileView};
 use crate::session::notice::Notice;
 use crate::session::{Session, policy, schedule};
@@ -98,7 +99,7 @@ impl Renewal {
         }
         let again_at = |session: &Session| match self.refusals.asked_at(session.token()) {
             Some(asked_at) if self.unfit(session).is_none() => Some(asked_at.saturating_add(wait)),
-            None if self.is_expired_by_one_clock(session) => Some(self.introspect_not_before),
+            None if self.is_unfit_by_one_clock(session) => Some(self.introspect_not_before),
             _ => None,
         };
         let doubtful = known.into_iter().flatten();
@@ -107,10 +108,13 @@ impl Renewal {
             .min_by_key(|(again_at, _)| *again_at)
     }
 
-    /// Past its end by the daemon's `Date` and not by our clock, or by ours while the daemon's is not known.
-    fn is_expired_by_one_clock(&self, session: &Session) -> bool {
-        let is_doubtful = !self.at.daemon.is_known || !session.is_expired(self.at.now.wall);
-        self.unfit(session) == Some(Unfit::Expired) && is_doubtful
+    /// Past its end, or its end absurd, by the daemon's `Date` and not by our clock; or by ours while the daemon's is not
+    /// known.
+    fn is_unfit_by_one_clock(&self, session: &Session) -> bool {
+        let own = self.at.now.wall;
+        let by_own = DaemonTime { earliest: own, latest: own, is_known: true };
+        let is_doubtful = !self.at.daemon.is_known || choose::fitness(session, by_own).is_ok();
+        self.unfit(session).is_some() && is_doubtful
     }
 
     /// The daemon's clock matters as soon as any token has an end, and where a file cannot be read as a token,

@@ -56,9 +56,11 @@ impl Renewal {
         let earliest = self.at.daemon.earliest;
         let Some(in_flight) = &mut self.in_flight else { return self.unlock() };
         let to_the_end = schedule::life_left(&in_flight.session, earliest).unwrap_or(policy::LIFE_MAX);
+        // Committed just before the end, it may be answered just after.
+        let to_the_end = to_the_end.saturating_add(policy::AFTER_END_MAX);
         let is_first = in_flight.sent == 0;
         let time_max = if is_first { policy::LIFE_MAX } else { policy::BESIDE_TIME_MAX };
-        let time_max = time_max.min(to_the_end).max(policy::SILENCE_MIN);
+        let time_max = time_max.min(to_the_end);
         in_flight.next_at = again_at;
         if is_first {
             in_flight.tell_at = again_at;
