@@ -1,7 +1,7 @@
 //! The process among others: a stderr that nobody reads, signals, launchers that exit.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -22,6 +22,7 @@ mod unread;
 
 pub(crate) const SCENES: &[Scene] = &[
     ("stdin ends while a renewal takes more than five seconds", slow_renewal_at_the_end),
+    ("a client is silent after the shell that started its server has exited", launcher_exits),
     ("nobody reads stderr, calls fail by the hundred and a renewal falls due", unread::by_the_hundred),
     ("a terminal that is stopped with Ctrl-S is stderr", unread::stopped_terminal),
     ("nobody reads stderr of a command", unread::commands),
@@ -43,6 +44,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("SIGTERM to call while it hangs and a renewal is in flight", || call_hangs("-TERM", 15)),
     ("SIGINT to call while it hangs and a renewal is in flight", || call_hangs("-INT", 2)),
     ("SIGINT to the demo", demo_interrupted),
+    ("a client closes the pipe of its answers and says nothing", closed_and_silent),
     ("no file may grow when the token is due", no_file_may_grow),
     ("the memory of a process that holds a token", memory_is_roots),
 ];
@@ -239,6 +241,49 @@ fn demo_interrupted() {
     let ended = running.wait_with_output().expect("it ends");
     assert_eq!(signal_of(ended.status), Some(2), "{ended:?}");
     assert_eq!(left(), 0, "a directory was left behind");
+}
+
+/// Launchers do this: they start what was asked for, hand it their own pipes, and exit.
+fn launcher_exits() {
+    /// Longer than anything that looks now and then takes to notice.
+    const SILENCE: Duration = Duration::from_secs(8);
+    let daemon = Daemon::start(300);
+    let mut command = before_serve(&daemon, &["sh", "-c", "exec 3<&0; \"$@\" <&3 & sleep 0.5", "sh"]);
+    command.env("PATH", "/usr/bin:/bin").env("WAIAAS_MCP_LOG", "debug");
+    let mut player = Player::start(&mut command);
+    player.initialize();
+    player.pause(SILENCE);
+    player.ping();
+    player.balance().assert_balance("after its launcher has exited");
+    player.wait_for("client.suspected", 1);
+    // The server is not this test's own child; its output ends with it.
+    let ended = player.end();
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+}
+
+fn closed_and_silent() {
+    let daemon = Daemon::start(300);
+    let mut server = serve(&daemon)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let mut input = server.stdin.take().expect("a pipe");
+    input.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n").expect("room");
+    let mut line = String::new();
+    let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut line).expect("an answer");
+    drop(stdout);
+    let clock = SystemClock::start();
+    let mut code = None;
+    until("it ends, although its input is open", || {
+        code = server.try_wait().expect("it can be waited for").map(|status| status.code());
+        code.is_some()
+    });
+    assert_eq!(code, Some(Some(0)));
+    assert!(clock.now().mono < AT_ONCE, "{:?}", clock.now().mono);
+    drop(input);
 }
 
 /// `ulimit -f 0`: writing is an error, and no end of the program.
