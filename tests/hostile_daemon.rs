@@ -47,7 +47,7 @@ const ROWS_AT_ONCE: usize = 24;
 /// the providers; the rest is for a loaded machine.
 const ROUND_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The longest that the program takes to end: a renewal in flight has five seconds.
+/// The longest that the program takes to end when no renewal is in flight.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Most memory that the program may ever have had, in KiB.
@@ -141,6 +141,8 @@ fn renewal(row: &Misbehaviour) {
     assert!(
         ["active", "expired", "error"].contains(&scene.player.status()["state"].as_str().unwrap_or_default())
     );
+    // A renewal in flight would be waited for.
+    daemon.hang_up();
     scene.end(false);
 }
 
