@@ -31,6 +31,8 @@ mod login;
 mod man;
 mod operator;
 mod output;
+#[cfg(unix)]
+mod parents;
 mod password;
 mod process;
 mod refresh_token;
@@ -40,6 +42,8 @@ mod serve;
 mod setup;
 mod status;
 mod survey;
+#[cfg(unix)]
+mod suspicion;
 mod terminal;
 mod tools;
 

@@ -67,6 +67,8 @@ pub enum ServerEnd {
     Stopped,
     /// The client reads no more.
     OutputClosed,
+    /// The client is taken for gone.
+    ClientGone,
 }
 
 /// Everything that can happen.
@@ -75,6 +77,8 @@ enum Event {
     Incoming(Incoming),
     /// The client will say no more.
     InputEnded,
+    /// The client has gone another way.
+    ClientGone(ServerEnd),
     /// A call said something, or is over.
     Reported(Report),
     /// The service has something to tell.
@@ -204,6 +208,8 @@ impl Server {
             Heard::Incoming(incoming) => Some(Event::Incoming(incoming)),
             Heard::InputEnded => Some(Event::InputEnded),
             Heard::StopRequested => Some(Event::StopRequested),
+            Heard::OutputClosed => Some(Event::ClientGone(ServerEnd::OutputClosed)),
+            Heard::ClientGone => Some(Event::ClientGone(ServerEnd::ClientGone)),
             Heard::Nothing | Heard::Woken => None,
         }
     }
@@ -212,6 +218,7 @@ impl Server {
         match event {
             Event::Incoming(incoming) => self.handle_incoming(incoming),
             Event::InputEnded => self.begin_to_end(ServerEnd::InputEnded),
+            Event::ClientGone(end) => self.begin_to_end(end),
             Event::StopRequested => self.begin_to_end(ServerEnd::Stopped),
             Event::Reported(report) => self.handle_report(report),
             Event::News(news) => self.handle_news(&news),

@@ -93,6 +93,7 @@ const PURE: &[&str] = &[
     "cli/duration.rs",
     "cli/operator/answers.rs",
     "cli/refresh_token/limits.rs",
+    "cli/suspicion.rs",
     "cli/setup/choice.rs",
     "cli/clients/value.rs",
     "cli/clients/table.rs",

@@ -38,7 +38,7 @@ use waiaas_mcp::time::{Clock as _, SystemClock};
 use daemon::{program, until};
 use hostile::{HostileDaemon, Victims};
 use misbehaviours::{Act, ELSEWHERE, EVIL, Expected, GOOD, Misbehaviour};
-use player::{Ended, Player, pointed_at};
+use player::{Player, pointed_at};
 
 /// Rows played at the same time. Each of them mostly waits for a timeout of a second.
 const ROWS_AT_ONCE: usize = 24;
@@ -47,7 +47,7 @@ const ROWS_AT_ONCE: usize = 24;
 /// the providers; the rest is for a loaded machine.
 const ROUND_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The longest that the program takes to end: a renewal in flight has five seconds.
+/// The longest that the program takes to end when no renewal is in flight.
 const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Most memory that the program may ever have had, in KiB.
@@ -141,8 +141,9 @@ fn renewal(row: &Misbehaviour) {
     assert!(
         ["active", "expired", "error"].contains(&scene.player.status()["state"].as_str().unwrap_or_default())
     );
-    // A renewal that is never answered would be waited for.
-    if row.act.hangs() { scene.end_at_once() } else { scene.end(false) }
+    // A renewal in flight would be waited for.
+    daemon.hang_up();
+    scene.end(false);
 }
 
 struct Scene {
@@ -203,42 +204,26 @@ impl Scene {
 
     /// Ends the program, and looks back at all that it has said.
     fn end(mut self, is_token_told: bool) {
-        self.look_at_memory();
-        let ended = self.player.end();
-        assert_eq!(ended.code, Some(0));
-        look_back(&ended, &self.token, is_token_told);
-        drop(self.directory);
-    }
-
-    /// The same without letting it wait for anything.
-    fn end_at_once(mut self) {
-        self.look_at_memory();
-        let ended = self.player.end_at_once();
-        look_back(&ended, &self.token, false);
-        drop(self.directory);
-    }
-
-    fn look_at_memory(&mut self) {
         self.player.ping();
         let memory_kib = most_memory_kib(self.player.process_id());
         MOST_MEMORY_KIB.fetch_max(memory_kib, Ordering::Relaxed);
+        let ended = self.player.end();
         assert!(memory_kib <= MEMORY_KIB_MAX, "it had {memory_kib} KiB");
+        assert_eq!(ended.code, Some(0));
+        assert!(ended.took < END_TIME_MAX, "{:?}", ended.took);
+        assert!(ended.answers().is_empty(), "more answers than questions: {:?}", ended.answers());
+        // Every line of the log is an event, or this fails.
+        let events = ended.printed.events();
+        assert!(!events.iter().any(|event| event == "panic"), "{:#?}", ended.printed.stderr);
+        let secret = self.token.split_once('.').expect("parts").1;
+        let parts: Vec<&str> =
+            (0..=secret.len() - SLICE_CHARS).map(|at| &secret[at..at + SLICE_CHARS]).collect();
+        let told = |line: &&String| parts.iter().any(|part| line.contains(part));
+        assert_eq!(ended.printed.stderr.iter().find(told), None, "the token is logged");
+        // What the daemon itself says to the client goes through as it is.
+        assert!(is_token_told || !ended.printed.stdout.iter().any(|line| told(&line)), "the token is told");
+        drop(self.directory);
     }
-}
-
-/// At all that the program has said.
-fn look_back(ended: &Ended, token: &str, is_token_told: bool) {
-    assert!(ended.took < END_TIME_MAX, "{:?}", ended.took);
-    assert!(ended.answers().is_empty(), "more answers than questions: {:?}", ended.answers());
-    // Every line of the log is an event, or this fails.
-    let events = ended.printed.events();
-    assert!(!events.iter().any(|event| event == "panic"), "{:#?}", ended.printed.stderr);
-    let secret = token.split_once('.').expect("parts").1;
-    let parts: Vec<&str> = (0..=secret.len() - SLICE_CHARS).map(|at| &secret[at..at + SLICE_CHARS]).collect();
-    let told = |line: &&String| parts.iter().any(|part| line.contains(part));
-    assert_eq!(ended.printed.stderr.iter().find(told), None, "the token is logged");
-    // What the daemon itself says to the client goes through as it is.
-    assert!(is_token_told || !ended.printed.stdout.iter().any(|line| told(&line)), "the token is told");
 }
 
 /// The result of a call.

@@ -18,7 +18,7 @@ fn a_signal_asks_to_stop() {
     let stop = stop_requests().expect("a handler");
     assert_eq!(stop.requested().try_recv(), Err(TryRecvError::Empty), "it was not sent yet");
     // One only: the next would end this test.
-    let sent = Command::new("kill").args(["-HUP", &id().to_string()]).status().expect("kill");
+    let sent = Command::new("kill").args(["-TERM", &id().to_string()]).status().expect("kill");
     assert!(sent.success());
     assert_eq!(stop.requested().recv_timeout(TIME_MAX), Err(RecvTimeoutError::Disconnected));
 }

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use super::Failure;
 use super::arguments::Input;
 use super::daemon::{self, Keeper};
-use super::signals::{self, Parents};
+use super::parents::{Parents, Watch};
+use super::signals;
 use crate::config::{Config, RawConfig};
 use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
@@ -70,8 +71,8 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
     };
     let mut worker = None;
     server::run(connection, settings, |connection| {
-        let at_start = parent.with_grandparent();
-        connection.watch_client(move || at_start.are_gone(Parents::now()));
+        let mut watch = Watch::new(parent.with_grandparent());
+        connection.watch_client(move |has_spoken| watch.is_client_gone(has_spoken));
         warn_if_unavailable(signals::stop_on_other_signals(&waker));
         worker = keeper.map(Keeper::start);
         let begin_no_more =

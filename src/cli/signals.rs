@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 #[cfg(unix)]
 pub use unix::{
-    Parents, let_a_second_signal_end, outlive_large_files, stop_on_other_signals, stop_on_signals,
-    stop_requests, undisturbed,
+    let_a_second_signal_end, outlive_large_files, stop_on_other_signals, stop_on_signals, stop_requests,
+    undisturbed,
 };
 
 /// What is known of requests to stop.
@@ -70,7 +70,6 @@ pub fn outlive_large_files() {}
 mod unix {
     use std::io::{self, Read as _};
     use std::os::unix::net::UnixStream;
-    use std::os::unix::process::parent_id;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread;
@@ -309,86 +308,9 @@ mod unix {
         mask & 1_u64.checked_shl(signal.unsigned_abs().saturating_sub(1)).unwrap_or_default() != 0
     }
 
-    /// Who started us, and who started them: often a wrapper between the client and us that does not end with
-    /// the client.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Parents {
-        parent: u32,
-        /// `None` where that cannot be known.
-        grandparent: Option<u32>,
-    }
-
-    /// The process that inherits orphans, if nobody nearer does.
-    const INIT: u32 = 1;
-
-    impl Parents {
-        /// Who they are now.
-        pub fn now() -> Parents {
-            Parents::parent_now().with_grandparent()
-        }
-
-        /// The parent alone, which costs next to nothing to ask for.
-        pub fn parent_now() -> Parents {
-            Parents { parent: parent_id(), grandparent: None }
-        }
-
-        /// The same parent, and its parent as it is now.
-        pub fn with_grandparent(self) -> Parents {
-            Parents { grandparent: parent_of(self.parent), ..self }
-        }
-
-        /// Whether the client must have ended between `self` and `now`. A parent that was `init` from the start,
-        /// as in a container, says nothing.
-        pub fn are_gone(self, now: Parents) -> bool {
-            let parent_changed = now.parent != self.parent;
-            let wrapper_orphaned = now.grandparent == Some(INIT)
-                && self.grandparent.is_some_and(|grandparent| grandparent != INIT);
-            parent_changed || wrapper_orphaned
-        }
-    }
-
-    /// The parent of another process.
-    #[cfg(target_os = "linux")]
-    fn parent_of(process: u32) -> Option<u32> {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        parent_in_stat(&stat)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn parent_of(_process: u32) -> Option<u32> {
-        None
-    }
-
-    /// `pid (name) state ppid …`, where the name may hold anything, brackets and spaces too (proc(5)).
-    #[cfg(target_os = "linux")]
-    fn parent_in_stat(stat: &str) -> Option<u32> {
-        let (_, after_name) = stat.rsplit_once(')')?;
-        after_name.split_whitespace().nth(1)?.parse().ok()
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        #[test]
-        fn an_ended_client_is_noticed_and_a_container_is_no_ended_client() {
-            let parents = |parent, grandparent| Parents { parent, grandparent };
-            let table = [
-                (parents(10, Some(5)), parents(10, Some(5)), false),
-                (parents(10, Some(5)), parents(1, Some(0)), true),
-                // A session's own reaper inherits instead of init.
-                (parents(10, Some(5)), parents(7, Some(1)), true),
-                (parents(10, Some(5)), parents(10, Some(1)), true),
-                (parents(10, Some(5)), parents(10, None), false),
-                (parents(10, Some(1)), parents(10, Some(1)), false),
-                (parents(1, Some(0)), parents(1, Some(0)), false),
-                (parents(0, None), parents(0, None), false),
-                (parents(10, None), parents(10, Some(1)), false),
-            ];
-            for (at_start, now, gone) in table {
-                assert_eq!(at_start.are_gone(now), gone, "{at_start:?} {now:?}");
-            }
-        }
 
         #[cfg(target_os = "linux")]
         #[test]
@@ -407,15 +329,6 @@ mod unix {
                 assert_eq!(is_ignored_in(&status(mask), signal), ignored, "{mask} {signal}");
             }
             assert!(!is_ignored_in("", 1));
-        }
-
-        #[cfg(target_os = "linux")]
-        #[test]
-        fn the_parent_stands_after_a_name_that_may_hold_anything() {
-            assert_eq!(parent_in_stat("7 (a) S 9) S 42 7 7 0"), Some(42));
-            assert_eq!(parent_in_stat("7 (sh) S"), None);
-            assert_eq!(parent_in_stat(""), None);
-            assert_eq!(parent_of(std::process::id()), Some(parent_id()));
         }
     }
 }

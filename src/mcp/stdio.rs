@@ -38,8 +38,9 @@ const STALL_TIME_AT_END_MAX: Duration = Duration::from_secs(30);
 /// The same once the program was told to stop. Whoever said so waits for its end, not for answers.
 const STALL_TIME_AT_STOP_MAX: Duration = Duration::from_secs(2);
 
-/// How often it is asked whether the client is still there, while it says nothing. The contract allows 10 s.
-const CLIENT_WATCH_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is asked whether the client is still there, while it says nothing. What is found out that way leads to
+/// something after many minutes, so there is no hurry.
+const CLIENT_WATCH_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the server hears next.
 #[derive(Debug)]
@@ -50,6 +51,10 @@ pub enum Heard {
     InputEnded,
     /// The program shall end. Told once.
     StopRequested,
+    /// Nobody can read an answer any more. Told once.
+    OutputClosed,
+    /// The client is taken for gone, although its pipes are open. Told once.
+    ClientGone,
     /// A [`Waker`] was used.
     Woken,
     /// The time is over.
@@ -65,7 +70,13 @@ pub struct Connection {
     write_buffer: String,
     wake: UnixStream,
     waker: Waker,
-    is_client_gone: Box<dyn FnMut() -> bool + Send>,
+    is_client_gone: Box<dyn FnMut(bool) -> bool + Send>,
+    /// The client has said something since it was last asked whether it is there.
+    has_spoken: bool,
+    /// All readers of the output have gone.
+    output_closed: bool,
+    /// The end of the client was told, whichever way it was found out.
+    gone_told: bool,
     /// Called once no more is read.
     on_end: Option<Box<dyn FnOnce() + Send>>,
     /// Nothing more is read.
@@ -116,7 +127,10 @@ impl Connection {
             write_buffer: String::new(),
             wake,
             waker: Waker(Arc::new(state)),
-            is_client_gone: Box::new(|| false),
+            is_client_gone: Box::new(|_| false),
+            has_spoken: false,
+            output_closed: false,
+            gone_told: false,
             on_end: None,
             input_ended: false,
             end_told: false,
@@ -126,9 +140,9 @@ impl Connection {
         })
     }
 
-    /// Has `is_gone` asked now and then while the client is silent: a client that died may have left its end of the
-    /// pipe to somebody else, so that its end of input never comes.
-    pub fn watch_client(&mut self, is_gone: impl FnMut() -> bool + Send + 'static) {
+    /// Has `is_gone` asked now and then while the client is silent, with whether it has said anything since the last
+    /// time: a client that died may have left its end of the pipe to somebody else, so that its end of input never comes.
+    pub fn watch_client(&mut self, is_gone: impl FnMut(bool) -> bool + Send + 'static) {
         self.is_client_gone = Box::new(is_gone);
     }
 
@@ -159,13 +173,17 @@ impl Connection {
                 self.end_told = true;
                 return Heard::InputEnded;
             }
+            // After all that it has said: what it has asked for before it closed its side is done.
+            if self.output_closed && !self.gone_told {
+                self.gone_told = true;
+                return Heard::OutputClosed;
+            }
             if std::mem::take(&mut self.woken) {
                 return Heard::Woken;
             }
-            let watched = time_max.min(CLIENT_WATCH_INTERVAL);
-            let ready = self.wait(watched, false);
-            if ready.nothing && !self.stop_if_client_is_gone() {
-                return Heard::Nothing;
+            let ready = self.wait(time_max.min(CLIENT_WATCH_INTERVAL), false);
+            if ready.nothing {
+                return self.looked_for_client();
             }
         }
     }
@@ -204,7 +222,7 @@ impl Connection {
     fn write_all(&mut self, mut bytes: &[u8]) -> bool {
         let mut waited = Duration::ZERO;
         while !bytes.is_empty() {
-            let time_left = self.patience().saturating_sub(waited).min(CLIENT_WATCH_INTERVAL);
+            let time_left = self.patience().saturating_sub(waited);
             if time_left.is_zero() {
                 self.gave_up = true;
                 return false;
@@ -212,7 +230,6 @@ impl Connection {
             let ready = self.wait(time_left, true);
             if ready.nothing {
                 waited = waited.saturating_add(time_left);
-                self.stop_if_client_is_gone();
             }
             if !ready.output {
                 continue;
@@ -250,12 +267,14 @@ impl Connection {
         }
     }
 
-    fn stop_if_client_is_gone(&mut self) -> bool {
-        let is_gone = !self.end_told && (self.is_client_gone)();
-        if is_gone {
-            self.waker.0.stop.store(true, Ordering::SeqCst);
+    /// Nothing has come for a while.
+    fn looked_for_client(&mut self) -> Heard {
+        let is_watched = !self.gone_told && !self.end_told;
+        if is_watched && (self.is_client_gone)(std::mem::take(&mut self.has_spoken)) {
+            self.gone_told = true;
+            return Heard::ClientGone;
         }
-        is_gone
+        Heard::Nothing
     }
 
     /// The next message that is complete.
@@ -276,28 +295,31 @@ impl Connection {
         }
     }
 
-    /// Waits for the client, a waker, or (`to_write`) room for an answer, and takes in what has come.
+    /// Waits for the client, a waker, or (`to_write`) room for an answer, and takes in what has come. That nobody can
+    /// read an answer any more ends the wait too, once.
     fn wait(&mut self, time_max: Duration, to_write: bool) -> Ready {
         // What is not waited for is not polled either: an end of input would be reported again and again.
         let reads = !self.input_ended && self.lines.len() < AHEAD_BYTES_MAX;
-        let (woken, readable, writable) = {
-            let mut waited = [
-                PollFd::new(&self.wake, PollFlags::IN),
-                PollFd::new(&self.input, PollFlags::IN),
-                PollFd::new(&self.output, PollFlags::OUT),
-            ];
-            if !reads {
-                waited.swap(1, 2);
+        let watches = to_write || !self.output_closed;
+        let (woken, readable, output) = {
+            let wanted = if to_write { PollFlags::OUT } else { PollFlags::empty() };
+            let wake = PollFd::new(&self.wake, PollFlags::IN);
+            let input = PollFd::new(&self.input, PollFlags::IN);
+            let output = PollFd::new(&self.output, wanted);
+            let mut all = [wake, output, input];
+            if !watches {
+                all.swap(1, 2);
             }
-            let waited = &mut waited[..1 + usize::from(reads) + usize::from(to_write)];
+            let waited = &mut all[..1 + usize::from(watches) + usize::from(reads)];
             match poll(waited, Timespec::try_from(time_max).ok().as_ref()) {
                 Ok(0) => return Ready { output: false, nothing: true },
                 Ok(_) => {}
                 // A signal: whoever asked looks whether it means the end.
                 Err(_) => return Ready { output: false, nothing: false },
             }
-            let is_ready = |at: usize| waited.get(at).is_some_and(|fd| !fd.revents().is_empty());
-            (is_ready(0), reads && is_ready(1), to_write && is_ready(1 + usize::from(reads)))
+            let found = |at: usize| waited.get(at).map_or(PollFlags::empty(), PollFd::revents);
+            let of_output = if watches { found(1) } else { PollFlags::empty() };
+            (!found(0).is_empty(), reads && !found(1 + usize::from(watches)).is_empty(), of_output)
         };
         if woken {
             self.take_wake();
@@ -305,14 +327,19 @@ impl Connection {
         if readable {
             self.read();
         }
-        Ready { output: writable, nothing: false }
+        // Of a pipe the one, of a socket or a terminal the other.
+        self.output_closed |= output.intersects(PollFlags::ERR | PollFlags::HUP);
+        Ready { output: to_write && !output.is_empty(), nothing: false }
     }
 
     fn read(&mut self) {
         self.read_buffer.resize(READ_BYTES, 0);
         match rustix::io::read(&self.input, &mut self.read_buffer[..]) {
             Ok(0) => self.input_ended = true,
-            Ok(bytes) => self.lines.push(&self.read_buffer[..bytes]),
+            Ok(bytes) => {
+                self.has_spoken = true;
+                self.lines.push(&self.read_buffer[..bytes]);
+            }
             Err(error) => {
                 let error = io::Error::from(error);
                 if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) {
@@ -469,5 +496,47 @@ mod tests {
         assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
         assert_eq!(connection.unheard().count(), 2, "half a line is none");
         assert_eq!(connection.unheard().count(), 0);
+    }
+
+    #[test]
+    fn a_client_that_can_read_no_answer_any_more_is_heard_of_once_after_all_that_it_has_said() {
+        let (mut connection, mut client, output) = pair();
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing));
+        client.write_all(b"1\n2\n").expect("room");
+        drop(output);
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+        assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
+        assert!(matches!(connection.next(LONG), Heard::OutputClosed));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing));
+    }
+
+    #[test]
+    fn whoever_watches_a_silent_client_hears_whether_it_has_spoken_since() {
+        let (mut connection, mut client, _output) = pair();
+        let (seen, of_seen) = std::sync::mpsc::channel();
+        connection.watch_client(move |has_spoken| {
+            seen.send(has_spoken).expect("the test is there");
+            !has_spoken
+        });
+        client.write_all(b"{").expect("room");
+        while of_seen.try_recv().is_err() {
+            assert!(matches!(connection.next(Duration::from_millis(1)), Heard::Nothing));
+        }
+        assert!(matches!(connection.next(Duration::ZERO), Heard::ClientGone));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing), "once");
+        assert_eq!(of_seen.try_iter().collect::<Vec<_>>(), [false]);
+    }
+
+    #[test]
+    fn what_is_to_be_done_at_the_end_is_done_once_and_also_if_it_has_come_already() {
+        let (mut connection, _client, _output) = pair();
+        let (done, of_done) = std::sync::mpsc::channel();
+        let also_done = done.clone();
+        connection.when_ending(move || done.send(1).expect("the test is there"));
+        assert!(of_done.try_recv().is_err());
+        connection.end_input();
+        connection.end_input();
+        connection.when_ending(move || also_done.send(2).expect("the test is there"));
+        assert_eq!(of_done.try_iter().collect::<Vec<_>>(), [1, 2]);
     }
 }

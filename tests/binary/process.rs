@@ -1,7 +1,7 @@
 //! The process among others: a stderr that nobody reads, signals, launchers that exit.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -22,6 +22,7 @@ mod unread;
 
 pub(crate) const SCENES: &[Scene] = &[
     ("stdin ends while a renewal takes more than five seconds", slow_renewal_at_the_end),
+    ("a client is silent after the shell that started its server has exited", launcher_exits),
     ("nobody reads stderr, calls fail by the hundred and a renewal falls due", unread::by_the_hundred),
     ("a terminal that is stopped with Ctrl-S is stderr", unread::stopped_terminal),
     ("nobody reads stderr of a command", unread::commands),
@@ -43,6 +44,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("SIGTERM to call while it hangs and a renewal is in flight", || call_hangs("-TERM", 15)),
     ("SIGINT to call while it hangs and a renewal is in flight", || call_hangs("-INT", 2)),
     ("SIGINT to the demo", demo_interrupted),
+    ("a client closes the pipe of its answers and says nothing", closed_and_silent),
     ("no file may grow when the token is due", no_file_may_grow),
     ("the memory of a process that holds a token", memory_is_roots),
 ];
@@ -77,7 +79,21 @@ fn assert_kept(daemon: &Daemon, old: Claims) {
     daemon.ledger().assert_undisturbed();
 }
 
+/// Whoever runs the tests under `nohup` passes on what that does.
+fn is_ignored_here(signal: &str) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or("0");
+    let is_ignored = signal == "-HUP" && u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & 1 != 0);
+    if is_ignored {
+        println!("skipped: SIGHUP is ignored by these tests themselves");
+    }
+    is_ignored
+}
+
 fn signal_during_renewal(signal: &str) {
+    if is_ignored_here(signal) {
+        return;
+    }
     let (daemon, old) = daemon_with_renewal(&json!({ "kind": "slow", "ms": 1500 }));
     let player = Player::of(&daemon);
     until_committed(&daemon);
@@ -102,7 +118,7 @@ fn other_signals() {
 
 /// `timeout` signals its child and then the child's group, a closing terminal is told of by the kernel and by the shell.
 fn signal_twice() {
-    for signal in ["-TERM", "-HUP"] {
+    for signal in ["-TERM", "-HUP"].into_iter().filter(|signal| !is_ignored_here(signal)) {
         let (daemon, old) = daemon_with_renewal(&json!({ "kind": "slow", "ms": 1500 }));
         let player = Player::of(&daemon);
         until_committed(&daemon);
@@ -239,6 +255,49 @@ fn demo_interrupted() {
     let ended = running.wait_with_output().expect("it ends");
     assert_eq!(signal_of(ended.status), Some(2), "{ended:?}");
     assert_eq!(left(), 0, "a directory was left behind");
+}
+
+/// Launchers do this: they start what was asked for, hand it their own pipes, and exit.
+fn launcher_exits() {
+    /// Longer than anything that looks now and then takes to notice.
+    const SILENCE: Duration = Duration::from_secs(8);
+    let daemon = Daemon::start(300);
+    let mut command = before_serve(&daemon, &["sh", "-c", "exec 3<&0; \"$@\" <&3 & sleep 0.5", "sh"]);
+    command.env("PATH", "/usr/bin:/bin").env("WAIAAS_MCP_LOG", "debug");
+    let mut player = Player::start(&mut command);
+    player.initialize();
+    player.pause(SILENCE);
+    player.ping();
+    player.balance().assert_balance("after its launcher has exited");
+    player.wait_for("client.suspected", 1);
+    // The server is not this test's own child; its output ends with it.
+    let ended = player.end();
+    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
+}
+
+fn closed_and_silent() {
+    let daemon = Daemon::start(300);
+    let mut server = serve(&daemon)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let mut input = server.stdin.take().expect("a pipe");
+    input.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n").expect("room");
+    let mut line = String::new();
+    let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut line).expect("an answer");
+    drop(stdout);
+    let clock = SystemClock::start();
+    let mut code = None;
+    until("it ends, although its input is open", || {
+        code = server.try_wait().expect("it can be waited for").map(|status| status.code());
+        code.is_some()
+    });
+    assert_eq!(code, Some(Some(0)));
+    assert!(clock.now().mono < AT_ONCE, "{:?}", clock.now().mono);
+    drop(input);
 }
 
 /// `ulimit -f 0`: writing is an error, and no end of the program.

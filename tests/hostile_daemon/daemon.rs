@@ -1,7 +1,7 @@
 //! A daemon that listens on a port of its own and does to each request what it was told to do.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub(crate) enum Victims {
 pub(crate) struct HostileDaemon {
     base_url: String,
     asked: Arc<Mutex<Vec<String>>>,
+    streams: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl HostileDaemon {
@@ -30,7 +31,8 @@ impl HostileDaemon {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::<Mutex<Vec<String>>>::default();
-        let daemon = HostileDaemon { base_url, asked: Arc::clone(&asked) };
+        let streams = Arc::<Mutex<Vec<TcpStream>>>::default();
+        let daemon = HostileDaemon { base_url, asked: Arc::clone(&asked), streams: Arc::clone(&streams) };
         if matches!(act, Act::Absent) && victims == Victims::All {
             return daemon;
         }
@@ -38,6 +40,8 @@ impl HostileDaemon {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (act, asked) = (act.clone(), Arc::clone(&asked));
+                let also = stream.try_clone().expect("a descriptor");
+                streams.lock().expect("no panic holds it").push(also);
                 thread::spawn(move || serve(stream, &act, victims, &asked));
             }
         });
@@ -46,6 +50,13 @@ impl HostileDaemon {
 
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Ends every connection there is.
+    pub(crate) fn hang_up(&self) {
+        for stream in self.streams.lock().expect("no panic holds it").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 
     /// How many requests with this in their first line have come.

@@ -298,19 +298,6 @@ impl Player {
         self.wait(since)
     }
 
-    /// Does not let the server wait for anything: a second signal ends it at once.
-    pub(crate) fn end_at_once(mut self) -> Ended {
-        /// Signals closer together are one request to end.
-        const BETWEEN: Duration = Duration::from_millis(150);
-        let since = self.now();
-        self.signal("-TERM");
-        self.pause(BETWEEN);
-        if self.is_running() {
-            self.signal("-TERM");
-        }
-        self.wait(since)
-    }
-
     /// Waits for the server's end, which was asked for already.
     pub(crate) fn wait_for_end(self) -> Ended {
         let since = self.now();
