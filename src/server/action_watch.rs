@@ -206,11 +206,14 @@ impl ActionWatch {
 
     /// Looks, on a thread of its own.
     pub(super) fn look(&mut self, now: Duration) {
+        self.look_on(thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES), now);
+    }
+
+    fn look_on(&mut self, thread: thread::Builder, now: Duration) {
         let wanted = self.plan.begin(now);
         let (daemon, report, waker) = (Arc::clone(&self.daemon), self.report.clone(), self.waker.clone());
         let known = self.fingerprint;
-        let builder = thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES);
-        let spawned = builder.spawn(move || {
+        let spawned = thread.spawn(move || {
             let looked = panic::catch_unwind(AssertUnwindSafe(|| look(&daemon, known, wanted)));
             if report.send(looked.unwrap_or_else(|_| Looked::in_vain(wanted))).is_ok() {
                 waker.wake();
@@ -223,8 +226,9 @@ impl ActionWatch {
                 "thread.refused",
                 &[("error", &Foreign(&error.to_string()))],
             );
-            // The queue has no bound and its receiver is this watch.
+            // The queue has no bound and its receiver is this watch, which may have been looked at already.
             let _ = self.report.send(Looked::in_vain(wanted));
+            self.waker.wake();
         }
     }
 
@@ -296,6 +300,11 @@ fn fingerprint(body: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::base_url::BaseUrl;
+    use crate::http::client::Http;
+    use crate::mcp::stdio::{Connection, Heard};
+    use crate::session::shared::SharedSession;
+    use crate::time::SystemClock;
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -320,5 +329,23 @@ mod tests {
         assert_eq!(plan.time_left(s(100)), Some(s(0)));
         assert_eq!(plan.time_left(s(306)), None);
         assert!(FRESH_TIME.max(LOOK_TIME_MAX) < s(30));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_look_that_cannot_begin_is_heard_of_at_once() {
+        let (stream, _client) = std::os::unix::net::UnixStream::pair().expect("sockets");
+        let output = stream.try_clone().expect("a descriptor");
+        let mut connection = Connection::over(stream.into(), output.into()).expect("a connection");
+        let (session, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        let base = BaseUrl::parse("http://127.0.0.1:1").expect("a good URL");
+        let daemon =
+            Daemon { transport: Arc::new(Http::new(base)), session, wallet_id: None, call_time_max: s(1) };
+        let mut watch = ActionWatch::new(Arc::new(daemon), connection.waker());
+        // More than any machine has.
+        watch.look_on(thread::Builder::new().stack_size(usize::MAX / 4), s(0));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Woken));
+        let looked = watch.looked().try_recv().expect("it is over");
+        assert!(watch.take(looked).is_none() && !watch.is_first());
     }
 }
