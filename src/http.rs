@@ -107,8 +107,8 @@ pub trait Transport: Send + Sync {
         time_max: Duration,
     ) -> Result<Response, HttpFault>;
 
-    /// The same for a request that may be cancelled. Whoever makes connections looks once more when one stands ready,
-    /// because connecting may have taken its time. `None`: it was cancelled, and nothing was sent.
+    /// The same for a request that may be cancelled. An implementation that connects must look again once the connection
+    /// is ready, because connecting may take seconds. `None`: it was cancelled, and nothing was sent.
     ///
     /// # Errors
     /// As [`Transport::send`].

@@ -99,7 +99,7 @@ struct Server {
     end: Option<ServerEnd>,
     /// Nothing more can be said.
     closed: bool,
-    /// Answers that were to be said since.
+    /// Answers that could not be written.
     unwritten: usize,
 
     lifecycle: Lifecycle,
@@ -141,8 +141,8 @@ pub fn serve(
         server.handle_event(event);
     }
     server.tell_what_is_unwritten();
-    // Where nobody reads any more there are some; the caller may have to wait for a renewal, and they must not go on with
-    // what that brings.
+    // If nobody reads any more, some are left. The caller may have to wait for a renewal, and they must not use the token
+    // that it brings.
     server.cancel_calls();
     server.end.unwrap_or(ServerEnd::OutputClosed)
 }

@@ -113,12 +113,11 @@ fn whether_a_request_was_sent_is_told_by_the_connection() {
     // It is connected to, because the system accepts, and says nothing.
     for repeatable in [true, false] {
         assert!(sent("http", repeatable), "it may have been read");
-        assert!(!sent("https", repeatable), "the handshake did not end");
+        assert!(!cfg!(feature = "tls") || !sent("https", repeatable), "the handshake did not end");
     }
     drop(listener);
-    for scheme in ["http", "https"] {
-        assert!(!sent(scheme, false), "nobody listens");
-    }
+    assert!(!sent("http", false), "nobody listens");
+    assert!(!cfg!(feature = "tls") || !sent("https", false), "nobody listens");
 }
 
 #[test]

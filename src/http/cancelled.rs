@@ -1,7 +1,7 @@
-//! Whether anybody still wants an answer: said by one thread, heard by those that work on it.
+//! Whether a call was cancelled: set by one thread, seen by those that work on the call.
 //!
-//! Made by the server, one for each call; the client looks at it directly before a request leaves, and has it end a
-//! connection that is waited on.
+//! The server makes one for each call. The client looks at it directly before a request leaves, and listens to it in
+//! order to close a connection that nobody needs to wait on any more.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,47 +9,48 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-/// Whether a call was cancelled. Clones are the same.
+/// Whether a call was cancelled. Clones share the same state.
 #[derive(Clone, Default)]
 pub struct Cancelled(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    is_said: AtomicBool,
+    is_set: AtomicBool,
     listeners: Mutex<Listeners>,
 }
 
-/// Few: one for each request of the call that is under way.
+/// There are few: one for each request of the call that is under way.
 #[derive(Default)]
 struct Listeners {
     listening: Vec<(u64, Box<dyn Fn() + Send>)>,
     counted: u64,
 }
 
-/// Somebody listens, until this is dropped. By then nothing is being done for it any more.
+/// A listener, until this is dropped. After that it is not called any more, and is not being called either.
 pub struct Listening {
     to: Cancelled,
     number: u64,
 }
 
 impl Cancelled {
-    /// Nobody wants the answer any more: nothing further is sent to the daemon.
+    /// Cancels the call: nothing further is sent to the daemon.
     pub fn cancel(&self) {
-        self.0.is_said.store(true, Ordering::SeqCst);
+        self.0.is_set.store(true, Ordering::SeqCst);
         for (_, hear) in &self.0.listeners.lock().listening {
             hear();
         }
     }
 
-    /// Whether that was said.
+    /// Whether that has happened.
     pub fn is_cancelled(&self) -> bool {
-        self.0.is_said.load(Ordering::SeqCst)
+        self.0.is_set.load(Ordering::SeqCst)
     }
 
-    /// Has `hear` called, on the thread that cancels, once that is said, or now if it was. It must not wait.
+    /// Calls `hear` when the call is cancelled, on the thread that cancels it; at once if it is cancelled already. `hear`
+    /// must not block.
     pub fn listen(&self, hear: impl Fn() + Send + 'static) -> Listening {
         let mut listeners = self.0.listeners.lock();
-        // Under the lock, so that it is either found here or by whoever says it.
+        // Under the lock: a cancellation is seen either here or by the loop in `cancel`.
         if self.is_cancelled() {
             hear();
         }

@@ -1,8 +1,8 @@
 //! What an error of the daemon says: the one reading of an error body, for calls, renewals and the operator's routes.
 //!
 //! Used by the session, the server and the commands that speak for the operator. Pure. The daemon writes
-//! `{"code","message",…}`; others put the same inside `error`, and some do both. Two readings would not agree on which
-//! counts, and a token that one of them takes for refused would be a good one for the other.
+//! `{"code","message",…}`; others put the same inside `error`, and some do both. With two readings, a token could be
+//! refused according to one and good according to the other.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ type Found<'a> = [Option<&'a RawValue>; MEMBERS.len()];
 /// is JSON text.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DaemonError<'a> {
-    /// Which one, as the daemon said: text from outside. Where that must not be shown: [`DaemonError::plain_code`].
+    /// The daemon's code, as it came. For the log there is [`DaemonError::plain_code`].
     pub code: Option<String>,
     /// For people; text from outside.
     pub message: Option<String>,
@@ -39,14 +39,14 @@ pub struct DaemonError<'a> {
 }
 
 impl<'a> DaemonError<'a> {
-    /// What this answer says. One that is no JSON object says nothing but its header.
+    /// Reads an answer. From a body that is no JSON object nothing is read; `retry_after` is a header.
     pub fn of(response: &'a Response) -> DaemonError<'a> {
         let text = std::str::from_utf8(&response.body).unwrap_or_default();
         DaemonError { retry_after: response.retry_after, ..DaemonError::read(text).unwrap_or_default() }
     }
 
-    /// The outer members count where the outer code is a text, else the inner ones. What one of them lacks the other may
-    /// say.
+    /// The outer members win if the outer code is a string, otherwise the inner ones. What the winner lacks is taken from
+    /// the other.
     fn read(text: &'a str) -> Option<DaemonError<'a>> {
         let outer = members(text)?;
         let [inner] = json::members(text, ["error"])?;
@@ -68,8 +68,8 @@ impl<'a> DaemonError<'a> {
         })
     }
 
-    /// The code, or `odd_code` for what has not the form of one: that may be anything, even the token that the daemon was
-    /// asked with. `None` if there is no code.
+    /// The code, or `odd_code` if it does not look like one: it could be anything, even the token of the request. `None` if
+    /// there is no code.
     pub fn plain_code(&self) -> Option<&str> {
         self.code.as_deref().map(|code| if has_form_of_code(code) { code } else { "odd_code" })
     }

@@ -31,11 +31,11 @@ const AHEAD_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 /// How long a client may leave its answers unread when the pipe is full, before it is given up.
 const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The same once the client has said its last. Somebody holds the other end of the pipe open, and may have been busy for a
-/// while; one that still wants its answers is reading by then.
+/// The same after the end of stdin. As long as somebody holds the other end of the pipe open, it may only be busy; a client
+/// that still wants its answers is reading again by then.
 const STALL_TIME_AT_END_MAX: Duration = Duration::from_secs(30);
 
-/// The same once the program was told to stop. Whoever said so waits for its end, not for answers.
+/// The same after the program was told to stop: whoever did that is waiting for its end.
 const STALL_TIME_AT_STOP_MAX: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether the client is still there, while it says nothing. What is found out that way leads to
@@ -198,12 +198,13 @@ impl Connection {
         }
     }
 
-    /// Whether a message could not be written because the client did not read; one that is gone is another thing.
+    /// Whether a message could not be written because the client did not read. A client that has closed the pipe does not
+    /// count.
     pub fn gave_up(&self) -> bool {
         self.gave_up
     }
 
-    /// Takes what the client has said and nobody has heard yet, without waiting.
+    /// The messages that were read and not yet returned by [`Connection::next`]. Does not wait.
     pub fn unheard(&mut self) -> impl Iterator<Item = Incoming> {
         std::iter::from_fn(|| self.next_incoming())
     }
@@ -256,7 +257,7 @@ impl Connection {
         true
     }
 
-    /// How long the client may leave its answers unread, as things are: the one place that says so.
+    /// How long the client may leave its answers unread in the current state. The only place that decides this.
     fn patience(&self) -> Duration {
         if self.waker.0.stop.load(Ordering::SeqCst) {
             STALL_TIME_AT_STOP_MAX

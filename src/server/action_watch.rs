@@ -1,9 +1,9 @@
 //! Keeps up with the actions that the daemon's providers offer: when to ask, and the thread that asks.
 //!
-//! Used by the server, which hears of each finished look as one more event. Only the first list of tools waits for it,
-//! and calls of actions as long as no look has found any, all of them briefly. A look of its own accord does not disturb
-//! the session: it asks with the token that is there, once, and a refusal is for somebody's call to find out. A look for
-//! such a call is one.
+//! Used by the server, which hears of each finished look as one more event. The first list of tools waits for a look, and
+//! so do calls of actions as long as no look has succeeded, all of them briefly. An ordinary look does not disturb the
+//! session: it asks once, with the token that is there, and leaves a refusal for a call to find out. A look on behalf of
+//! a call does what calls do.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{self, AssertUnwindSafe};
@@ -34,8 +34,8 @@ const IN_USE_TIME: Duration = Duration::from_secs(300);
 /// hangs and comes back has to be noticed within the contract's 30 s.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(25);
 
-/// How long the first list of tools waits for the first look, and a call of an action that nobody knows yet for one. The
-/// contract's number.
+/// How long the first list of tools waits for the first look, and how long a call of an action that is not known yet waits
+/// for one. The contract's number.
 pub(super) const LOOK_WAIT: Duration = Duration::from_secs(2);
 
 /// What a look came to.
@@ -52,17 +52,17 @@ enum Outcome {
     Same,
     /// Nobody could be asked, or nothing readable came.
     Nothing,
-    /// The same, asked for a call, and what the call is answered with.
+    /// The same, for a look on behalf of a call: what the call is answered with.
     Failed(CallToolResult),
 }
 
-/// Who wants a look.
+/// On whose behalf a look is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Wanted {
-    /// Nobody in particular.
+    /// No one's: it is time.
     #[default]
     ByNobody,
-    /// A call, which reads the token file and has a refused token replaced as every call does.
+    /// A call's. Like every call, it reads the token file again when there is no token or the token is refused.
     ByACall,
 }
 
@@ -74,7 +74,7 @@ struct Plan {
     has_looked: bool,
     /// Something happened that makes what was found old, or somebody wants to know.
     is_due: bool,
-    /// The next look's reason.
+    /// On whose behalf the next look is.
     wanted: Wanted,
     looked_at: Option<Duration>,
     used_at: Option<Duration>,
@@ -206,11 +206,14 @@ impl ActionWatch {
 
     /// Looks, on a thread of its own.
     pub(super) fn look(&mut self, now: Duration) {
+        self.look_on(thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES), now);
+    }
+
+    fn look_on(&mut self, thread: thread::Builder, now: Duration) {
         let wanted = self.plan.begin(now);
         let (daemon, report, waker) = (Arc::clone(&self.daemon), self.report.clone(), self.waker.clone());
         let known = self.fingerprint;
-        let builder = thread::Builder::new().name("actions".to_owned()).stack_size(STACK_BYTES);
-        let spawned = builder.spawn(move || {
+        let spawned = thread.spawn(move || {
             let looked = panic::catch_unwind(AssertUnwindSafe(|| look(&daemon, known, wanted)));
             if report.send(looked.unwrap_or_else(|_| Looked::in_vain(wanted))).is_ok() {
                 waker.wake();
@@ -223,8 +226,9 @@ impl ActionWatch {
                 "thread.refused",
                 &[("error", &Foreign(&error.to_string()))],
             );
-            // The queue has no bound and its receiver is this watch.
+            // The queue has no bound and its receiver is this watch. The main thread may have looked at it already.
             let _ = self.report.send(Looked::in_vain(wanted));
+            self.waker.wake();
         }
     }
 
@@ -250,7 +254,7 @@ impl ActionWatch {
 }
 
 impl Looked {
-    /// Something in the program kept it from looking.
+    /// The look could not be made, for a reason inside the program.
     fn in_vain(wanted: Wanted) -> Looked {
         let outcome = match wanted {
             Wanted::ByNobody => Outcome::Nothing,
@@ -278,7 +282,7 @@ fn look(daemon: &Daemon, known: Option<u64>, wanted: Wanted) -> Looked {
     Looked { generation, outcome }
 }
 
-/// The same as a call asks, so that it may end with another token than it began with.
+/// One look on behalf of a call. The session may have another token afterwards.
 fn look_for_a_call(daemon: &Daemon) -> Looked {
     let outcome = match composed::providers(daemon, LOOK_TIME_MAX, &Cancelled::default()) {
         Ok((body, found)) => Outcome::Found(found, fingerprint(&body)),
@@ -296,6 +300,11 @@ fn fingerprint(body: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::base_url::BaseUrl;
+    use crate::http::client::Http;
+    use crate::mcp::stdio::{Connection, Heard};
+    use crate::session::shared::SharedSession;
+    use crate::time::SystemClock;
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -320,5 +329,23 @@ mod tests {
         assert_eq!(plan.time_left(s(100)), Some(s(0)));
         assert_eq!(plan.time_left(s(306)), None);
         assert!(FRESH_TIME.max(LOOK_TIME_MAX) < s(30));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_look_that_cannot_begin_is_heard_of_at_once() {
+        let (stream, _client) = std::os::unix::net::UnixStream::pair().expect("sockets");
+        let output = stream.try_clone().expect("a descriptor");
+        let mut connection = Connection::over(stream.into(), output.into()).expect("a connection");
+        let (session, _nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        let base = BaseUrl::parse("http://127.0.0.1:1").expect("a good URL");
+        let daemon =
+            Daemon { transport: Arc::new(Http::new(base)), session, wallet_id: None, call_time_max: s(1) };
+        let mut watch = ActionWatch::new(Arc::new(daemon), connection.waker());
+        // More than any machine has.
+        watch.look_on(thread::Builder::new().stack_size(usize::MAX / 4), s(0));
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Woken));
+        let looked = watch.looked().try_recv().expect("it is over");
+        assert!(watch.take(looked).is_none() && !watch.is_first());
     }
 }

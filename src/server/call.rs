@@ -40,7 +40,7 @@ impl Daemon {
         self.perform_within(self.call_time_max, request, cancelled)
     }
 
-    /// The same, with so much time for each request.
+    /// The same with another time limit for each request.
     ///
     /// # Errors
     /// As [`Daemon::perform`].
@@ -123,8 +123,8 @@ impl Daemon {
         result.map_err(CallError::Fault)?.ok_or(CallError::Cancelled)
     }
 
-    /// The one way by which requests of calls leave, whatever had to be waited for before and however many steps a call
-    /// has: what is cancelled by now is not sent, and `None` comes back.
+    /// The only way out for the requests of calls, whatever was waited for before and however many steps a call has. `None`:
+    /// the call was cancelled, and the request was not sent.
     fn leave(
         &self,
         request: &Request,

@@ -24,10 +24,10 @@ use super::call::Cancelled;
 /// Calls that run at once. A daemon on the same machine serves no more at a time; more threads only wait.
 const CALLS_MAX: usize = 64;
 
-/// Threads beyond those, for calls that were cancelled and still wait for the daemon. What changes nothing is hung up on
-/// and comes back at once; the answer to what may have changed something is waited for, which ends with the call's own
-/// time limit. As many again as may run: each costs some 100 KB and a connection, and 128 connections are half of what a
-/// process may have open on macOS. A client that cancels still more waits for a place as if it had not.
+/// Threads beyond those, whose calls were cancelled and still wait for the daemon. Requests that change nothing are hung
+/// up on, and their threads are free at once; the others are waited for until their own time limit. As many again as may
+/// run: each costs some 100 KB and a connection, and 128 connections are half of what a process may have open on macOS.
+/// Beyond that, a cancelled call keeps its place until its request ends.
 const GIVEN_UP_MAX: usize = CALLS_MAX;
 
 /// Calls that wait for a thread. A client that asks for more is told so at once, which is kinder than an answer
@@ -61,12 +61,12 @@ pub struct CallPool {
     outstanding: usize,
 }
 
-/// The threads there are. One counts itself out only while nothing waits or others do its work, and both under the lock,
-/// so that no call is left to a thread that has just gone.
+/// The threads there are. A thread counts itself out only if nothing waits or enough others are there, checked under the
+/// same lock, so that no call is left to a thread that has just gone.
 #[derive(Default)]
 struct Staff {
     threads: usize,
-    /// The calls they run, but for those that were given up.
+    /// The calls that they run, except those that were given up.
     running: HashSet<Ticket>,
     /// Threads whose call was given up.
     given_up: usize,
@@ -183,10 +183,10 @@ impl CallPool {
         self.outstanding = self.outstanding.saturating_sub(1);
     }
 
-    /// A call was cancelled: its place is another's.
+    /// A call was cancelled: another may take its place.
     pub fn give_up(&mut self, ticket: Ticket) {
         let mut staff = self.staff.lock();
-        // If it is not among them, it is over, or has yet to begin and will not.
+        // If it is not there, it is over, or has not begun and never will.
         if !staff.running.remove(&ticket) {
             return;
         }
@@ -245,13 +245,13 @@ impl CallThread {
         }
     }
 
-    /// Whether the call is to be run; whoever cancels it from then on gives it up too.
+    /// Whether the call is to be run. If it is cancelled after this, [`CallPool::give_up`] finds it.
     fn begin(&self, call: &Ongoing) -> bool {
         let mut staff = self.staff.lock();
         !call.cancelled.is_cancelled() && staff.running.insert(call.ticket)
     }
 
-    /// The call is over. Whether this thread is still needed: that of a call that was given up may have been replaced.
+    /// The call is over. Whether this thread is still needed: if the call was given up, another may have replaced it.
     fn end(&self, ticket: Ticket) -> bool {
         let mut staff = self.staff.lock();
         if staff.running.remove(&ticket) {

@@ -183,7 +183,7 @@ pub fn actions(daemon: &Daemon, cancelled: &Cancelled) -> Result<Actions, CallTo
     providers(daemon, daemon.call_time_max, cancelled).map(|(_, found)| found)
 }
 
-/// The same within so much time for each request, and the text that they were read from.
+/// The same with a time limit for each request, and with the text that was read.
 pub(super) fn providers(
     daemon: &Daemon,
     time_max: Duration,

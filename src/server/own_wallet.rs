@@ -1,8 +1,8 @@
 //! The session's only wallet, for routes that have a wallet in their path and calls that name none.
 //!
-//! Used by the tasks of calls. The daemon finds the wallet by itself everywhere else. Asked for by each call, which is one
-//! short request to a daemon nearby: the operator may give the session a second wallet at any time, and what was
-//! remembered would choose between them. Several are never chosen from.
+//! Used by the tasks of calls. The daemon finds the wallet by itself everywhere else. Each call asks anew, which is one
+//! short request to a daemon nearby: the operator may add a second wallet to the session at any time, and a remembered
+//! answer would then choose between the two. If there are several, the call has to name one.
 
 use super::call::{Cancelled, Daemon};
 use super::composed::{read, unreadable};

@@ -92,7 +92,7 @@ impl Server {
         }
     }
 
-    /// Says how many answers a client that does not read has lost by that. One that is gone wants none.
+    /// Logs how many answers were lost because the client did not read them. A client that is gone wants none.
     pub(super) fn tell_what_is_unwritten(&mut self) {
         if !self.connection.gave_up() {
             return;
@@ -108,7 +108,7 @@ impl Server {
         );
     }
 
-    /// Nothing more is sent for whatever is still in flight, and nobody is told.
+    /// Cancels whatever is still in flight, without answering it.
     pub(super) fn cancel_calls(&mut self) {
         for (_, pending) in self.in_flight.take_all() {
             pending.cancelled.cancel();

@@ -19,7 +19,7 @@ pub enum CallError {
     SessionExpired,
     /// There was no complete answer.
     Fault(HttpFault),
-    /// Nobody wants the answer any more; the request was not sent.
+    /// The call was cancelled, and the request was not sent.
     Cancelled,
 }
 
@@ -137,7 +137,7 @@ fn session_expired() -> Failure {
     Failure { code: "session_expired".to_owned(), result: CallToolResult::text(text) }
 }
 
-/// For the call's own steps: the client is told nothing.
+/// Only the call's own code sees this; a cancelled call is not answered.
 fn cancelled() -> Failure {
     Failure::own("CANCELLED", "The call was cancelled; this request of it was not sent", false, None)
 }

@@ -37,18 +37,18 @@ pub struct Asked<'r> {
     pub era: Era,
     /// The least severe log message that may be sent because of it.
     pub log_level: Option<LoggingLevel>,
-    /// Whether it has waited, and may.
+    /// Whether it has waited before, and whether it may wait.
     pub turn: Turn,
 }
 
-/// Whether a service is asked for a request for the first time.
+/// How often a service has been asked about the same request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Turn {
-    /// It has just come, and may be told to wait.
+    /// For the first time; it may be told to wait.
     First,
-    /// It was told to wait, there was news, and it may go on waiting.
+    /// Again after it was told to wait, because there is news. It may go on waiting.
     Again,
-    /// Now or never: [`Reply::Wait`] is no possible answer.
+    /// For the last time: [`Reply::Wait`] is not possible.
     Last,
 }
 

@@ -160,7 +160,7 @@ fn refused(response: &Response) -> ClassifiedAnswer {
         (_, 200..=299) => unavailable(true),
         _ => RenewalAnswer::Misconfigured,
     };
-    // What a daemon calls its code may be anything; only what has the form of one is shown.
+    // A daemon's code may be any text; it is logged only if it looks like a code.
     let code = error.plain_code().map_or_else(|| format!("http_{}", response.status), str::to_owned);
     ClassifiedAnswer { answer, code }
 }

@@ -1,6 +1,8 @@
 //! What becomes of a call on its way: cancelled, waiting for a renewal, of a tool that is not known yet.
 
+#[cfg(feature = "tls")]
 use std::io::{Read as _, Write as _};
+#[cfg(feature = "tls")]
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,17 +27,21 @@ use peer::{Asked, Peer, Reply};
 const GATE_TIME_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) const SCENES: &[Scene] = &[
+    #[cfg(feature = "tls")]
     ("a spend whose TLS handshake is answered with an alert was not sent", || {
         handshake(|stream| {
             let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, 40]);
         })
     }),
+    #[cfg(feature = "tls")]
     ("a spend whose TLS handshake is answered with the end was not sent", || handshake(|_| {})),
+    #[cfg(feature = "tls")]
     ("a spend whose TLS handshake is answered with garbage was not sent", || {
         handshake(|stream| {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         })
     }),
+    #[cfg(feature = "tls")]
     ("a spend whose TLS handshake is not answered was not sent", || {
         handshake(|stream| {
             let _ = stream.read_to_end(&mut Vec::new());
@@ -64,6 +70,7 @@ fn transfer() -> Value {
 }
 
 /// The peer has got the client's first words, and does this.
+#[cfg(feature = "tls")]
 fn handshake(answer: fn(&mut TcpStream)) {
     let peer = Peer::bare("https", move |mut stream| {
         let _ = stream.read(&mut [0; 4096]);

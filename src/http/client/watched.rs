@@ -1,10 +1,9 @@
-//! How far an exchange has come while the library carries it out, told by its connection, which also goes no further
-//! with one that was cancelled.
+//! Connections that record how far the current exchange has come, and write nothing for one that was cancelled.
 //!
 //! Used by the client alone. The library's errors do not say whether a byte of the request was written: a refused
 //! connection, a TLS handshake that failed and an answer that broke off are all an `io::Error`, and the kernel reports
-//! an unreachable host for a connection that stood already too. So the connection itself tells, and whether something
-//! was sent is known instead of guessed from an error's kind.
+//! an unreachable host on an established connection too. So the connection itself keeps the record, and whether
+//! something was sent is known instead of guessed from the kind of the error.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -27,13 +26,13 @@ pub(super) enum Stage {
     Connected,
     /// The connection is ready for the request, of which nothing was written.
     Ready,
-    /// A part of the request was written, or may have been.
+    /// Some of the request was written, or may have been.
     Sent,
 }
 
 thread_local! {
-    /// Of the exchange that this thread carries out. The library does everything on the caller's thread, and has no
-    /// other way to hand something down to a connection that may have been made for an earlier request.
+    /// Both belong to the exchange that this thread carries out. The library does all its work on the caller's thread,
+    /// and offers no other way to pass something to a connection that may have been made for an earlier request.
     static STAGE: Cell<Stage> = const { Cell::new(Stage::Connecting) };
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
@@ -41,12 +40,12 @@ thread_local! {
 struct Current {
     cancelled: Cancelled,
     is_repeatable: bool,
-    /// Has the connection ended if the exchange is cancelled.
+    /// Closes the connection if the exchange is cancelled.
     hang_up: Option<Listening>,
 }
 
 impl Current {
-    /// It waits on this socket.
+    /// From now on a cancellation shuts this socket down.
     fn wait_on(&mut self, socket: &Weak<dyn ShutdownHandle>) {
         let socket = Weak::clone(socket);
         let hang_up = move || {
@@ -57,7 +56,10 @@ impl Current {
         self.hang_up = Some(self.cancelled.listen(hang_up));
     }
 
-    /// The next bytes of the request are about to be written to this socket, unless nobody wants its answer any more.
+    /// Called before bytes of the request are written to this socket.
+    ///
+    /// # Errors
+    /// The exchange was cancelled.
     fn go_on(&mut self, socket: Option<&Weak<dyn ShutdownHandle>>) -> Result<(), Error> {
         match (&self.hang_up, socket) {
             (_, _) if !self.is_repeatable => self.hang_up = None,
@@ -77,9 +79,9 @@ fn with_current<R>(work: impl FnOnce(&mut Current) -> R) -> Option<R> {
 pub(super) struct Exchange(());
 
 impl Exchange {
-    /// One begins, which goes no further once it is cancelled. If it changes nothing, its connection is ended then, so
-    /// that nobody waits for it; else it is ended only as long as nothing was sent, because what the daemon says of a
-    /// change is worth hearing.
+    /// Begins one that stops when it is cancelled. A request that changes nothing is then hung up on at any time, so that
+    /// its thread is free. Any other is hung up on only until it is sent: what the daemon answers to a change is worth
+    /// waiting for.
     pub(super) fn begin(cancelled: &Cancelled, is_repeatable: bool) -> Exchange {
         STAGE.set(Stage::Connecting);
         CURRENT.set(Some(Current { cancelled: cancelled.clone(), is_repeatable, hang_up: None }));
@@ -98,7 +100,7 @@ pub(super) fn stage() -> Stage {
     STAGE.get()
 }
 
-/// It has come as far as this.
+/// This thread's exchange has come as far as this.
 pub(super) fn reached(stage: Stage) {
     STAGE.set(STAGE.get().max(stage));
 }
@@ -129,7 +131,7 @@ impl<C: Connector> Connector for Watched<C> {
             timeout: details.timeout,
             current_time: Arc::clone(&details.current_time),
             run_connector: Arc::clone(&details.run_connector),
-            // Told of each socket as soon as it stands, before any handshake.
+            // Called for each socket as soon as it is connected, before any handshake.
             register_shutdown: Arc::new(move |handle| {
                 reached(Stage::Connected);
                 with_current(|current| current.wait_on(&handle));
@@ -142,7 +144,7 @@ impl<C: Connector> Connector for Watched<C> {
     }
 }
 
-/// A connection that tells when it is written to.
+/// A connection that records when it is written to.
 pub(super) struct WatchedConnection<T> {
     connection: T,
     socket: Arc<OnceLock<Weak<dyn ShutdownHandle>>>,
@@ -156,10 +158,10 @@ impl<T: Transport> Transport for WatchedConnection<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        // Here, as near to the write as can be: looking, connecting and shaking hands may have taken seconds.
+        // Here, as close to the write as possible: resolving, connecting and the handshake may have taken seconds.
         let socket = self.socket.get();
         with_current(|current| current.go_on(socket)).unwrap_or(Ok(()))?;
-        // Before it is written: of a write that fails, a part may have arrived.
+        // Before the write: part of one that fails may have arrived.
         reached(Stage::Sent);
         self.connection.transmit_output(amount, timeout)
     }
@@ -169,7 +171,7 @@ impl<T: Transport> Transport for WatchedConnection<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        // Asked before it is kept for whoever comes next: from now on this exchange has nothing to do with it.
+        // The library asks this before it keeps the connection for another exchange, which must not be hung up on.
         with_current(|current| current.hang_up = None);
         self.connection.is_open()
     }

@@ -35,7 +35,7 @@ impl WalletService {
         while let Some(looked) = self.actions.as_ref().and_then(|watch| watch.looked().try_recv().ok()) {
             self.take_look(looked);
         }
-        // Nobody wants to know any more at the end, but for calls that wait.
+        // At the end nobody wants to know any more, except calls that wait.
         if let Some(watch) = self.actions.as_mut().filter(|watch| !self.has_ended || watch.is_wanted())
             && watch.time_left(now).is_some_and(|left| left.is_zero())
         {

@@ -1,8 +1,8 @@
-//! A call of an action of which nobody knows yet whether there is one, because the daemon has not said which there are.
+//! Calls of actions before the daemon has said which actions there are.
 //!
-//! Used by the service of a wallet. "Unknown tool" would tell a client that the tool does not exist, and whoever starts
-//! a process for each call would hear nothing else. So the call waits for the daemon's word as the first list of tools
-//! does, and if that does not come, its result says why.
+//! Used by the service of a wallet. "Unknown tool" would be wrong, and a client that starts a process for each call would
+//! never hear anything else. So the call waits for the daemon's list, as the first list of tools does. If the list does
+//! not come, the result says why.
 
 use super::{FormKind, WalletService};
 use crate::mcp::types::CallToolResult;
@@ -12,7 +12,7 @@ use crate::server::service::{Asked, Reply, Turn};
 use crate::wallet::actions::NAME_PREFIX;
 
 impl WalletService {
-    /// What becomes of a call of a tool that nobody knows. `None`: there is no such tool.
+    /// The reply to a call of a tool that is not known. `None`: there is no such tool.
     pub(super) fn not_known_yet(&mut self, name: &str, asked: &Asked<'_>) -> Option<Reply> {
         if !name.starts_with(NAME_PREFIX) {
             return None;
@@ -23,7 +23,7 @@ impl WalletService {
         }
         let watch = self.actions.as_mut().filter(|watch| !watch.has_found())?;
         match (asked.turn, watch.failure()) {
-            // Of a look that was made for it, or for another that came before and has waited with it.
+            // The failure of a look on behalf of this call, or of another that was waiting at the same time.
             (Turn::Again | Turn::Last, Some(failure)) => Some(form.now(failure)),
             (Turn::Last, None) => Some(form.now(&self.no_word())),
             (Turn::First | Turn::Again, _) => {
@@ -33,7 +33,7 @@ impl WalletService {
         }
     }
 
-    /// The daemon has not answered in time, or could not be asked.
+    /// The result when no look has ended in time.
     fn no_word(&self) -> CallToolResult {
         let has_token = self.daemon.as_ref().is_ok_and(|daemon| daemon.session.current().session.is_some());
         if has_token {

@@ -49,6 +49,7 @@ impl Peer {
     }
 
     /// The same without HTTP: `meet` has the bare connection.
+    #[cfg(feature = "tls")]
     pub(crate) fn bare(scheme: &str, meet: impl Fn(TcpStream) + Send + Sync + 'static) -> Peer {
         let mut peer = Peer::of_connections(Arc::default(), meet);
         peer.base_url = peer.base_url.replace("http", scheme);
