@@ -115,7 +115,10 @@ fn every_event_has_its_name_its_level_and_its_fields() {
         (Notice::ReloadUnchanged, "warn reload.unchanged"),
         (Notice::ReloadMissing, "warn reload.missing"),
         (Notice::ReloadInvalid { why: "it is empty" }, "warn reload.invalid why=it is empty"),
-        (Notice::NoToken, "error session.missing"),
+        (
+            Notice::NoToken { why: "there is no token file" },
+            "error session.missing why=there is no token file",
+        ),
         (Notice::RecoveryStarted { state: "expired" }, "warn recovery.started state=expired"),
         (Notice::RecoverySucceeded, "info recovery.succeeded"),
         (Notice::Expired { why: "the daemon refused it" }, "error session.expired why=the daemon refused it"),
@@ -153,7 +156,7 @@ fn where_a_person_has_to_act_the_event_says_how() {
         (not_scheduled(NotRenewable::Exhausted), "setup"),
         (not_scheduled(NotRenewable::Clamped), "setup"),
         (not_scheduled(NotRenewable::Superseded), "setup"),
-        (Notice::NoToken, "setup"),
+        (Notice::NoToken { why: "" }, "setup"),
         (Notice::Expired { why: "its end has passed" }, "setup"),
         (Notice::Misconfigured { code: String::new() }, "WAIAAS_BASE_URL"),
         (Notice::InPlace, "mount its directory"),
@@ -182,7 +185,7 @@ fn where_a_person_has_to_act_the_event_says_how() {
 #[test]
 fn an_error_always_says_what_to_do() {
     let errors = [
-        Notice::NoToken,
+        Notice::NoToken { why: "" },
         Notice::Expired { why: "" },
         Notice::Misconfigured { code: String::new() },
         Notice::NotWritable { fault: fault(FileFaultKind::Other), unsaved: true },

@@ -18,6 +18,7 @@ use waiaas_mcp::log::{self, Level};
 use waiaas_mcp::secret::Token;
 use waiaas_mcp::session::lock::{TokenLock, TryLock};
 use waiaas_mcp::session::shared::SharedSession;
+use waiaas_mcp::session::status::WhyNone;
 use waiaas_mcp::session::worker::Worker;
 use waiaas_mcp::session::{Generation, State, TokenPlace, policy};
 use waiaas_mcp::time::{Clock, Now, SystemClock, Timestamp};
@@ -38,6 +39,8 @@ struct Daemon {
 }
 
 enum Answer {
+    /// Something in the program breaks while the answer is read.
+    Break,
     Grant(String),
     Refuse(&'static str),
     Nothing,
@@ -61,6 +64,7 @@ impl Transport for Daemon {
         match self.answers.recv_timeout(TIME_MAX) {
             Ok(Answer::Grant(token)) => Ok(answer(200, format!(r#"{{"token":"{token}"}}"#))),
             Ok(Answer::Refuse(code)) => Ok(answer(401, format!(r#"{{"code":"{code}"}}"#))),
+            Ok(Answer::Break) => panic!("planted"),
             Ok(Answer::Nothing) | Err(_) => {
                 Err(HttpFault { kind: HttpFaultKind::Broken, sent: true, detail: String::new() })
             }
@@ -267,7 +271,7 @@ fn while_calls_may_still_finish_no_renewal_begins_and_the_file_is_read_as_before
     let young = fresh("s");
     let scene = Scene::begin(&young);
     scene.until_held(&young);
-    scene.worker.begin_no_more()();
+    scene.worker.begin_no_more();
     let other = token("other", unix_seconds() - 80, Some(unix_seconds() + 40));
     scene.put(&other);
     let lease = scene.shared.renewed_after(scene.shared.current().generation);
@@ -380,6 +384,87 @@ fn where_the_directory_cannot_be_made_no_renewal_is_asked_for() {
     let left = scene.end();
     assert!(!left.was_asked);
     assert_eq!(left.names, names(["mcp-token", "mcp-tokens"]));
+}
+
+/// A clock that breaks down so many times, and then works.
+struct BrokenClock {
+    clock: SystemClock,
+    breaks: AtomicU64,
+}
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Now {
+        let is_worker = thread::current().name() == Some("session");
+        let left = self.breaks.load(Ordering::SeqCst);
+        if is_worker && left > 0 {
+            self.breaks.store(left - 1, Ordering::SeqCst);
+            // Not the look with which the worker notes when it began.
+            assert!(left % 2 == 0, "planted");
+        }
+        self.clock.now()
+    }
+}
+
+#[test]
+fn a_worker_that_broke_down_left_the_session_to_die() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mcp-token");
+    let good = fresh("s");
+    fs::write(&path, &good).unwrap();
+    let clock = BrokenClock { clock: SystemClock::start(), breaks: AtomicU64::new(2) };
+    let (shared, nudges) = SharedSession::new(Arc::new(clock));
+    let place = TokenPlace { write: path, read_fallback: None, only_session: None, bootstrap: None };
+    let (asked, _of_asked) = unbounded();
+    let (_answer, answers) = unbounded();
+    let daemon = Arc::new(Daemon { ahead_s: 0, asked, answers });
+    let worker = Worker::spawn(place, daemon, Arc::clone(&shared), nudges).unwrap();
+    until("people are told", || shared.status().is_some_and(|status| status.last_error.is_some()));
+    assert_eq!(shared.why_none().0, WhyNone::NoWorker);
+    // A call that comes now waits for it.
+    let lease = shared.renewed_after(Generation::default());
+    assert_eq!(lease.session.unwrap().token().expose(), good);
+    worker.shut_down();
+}
+
+#[test]
+fn a_renewal_whose_thread_broke_down_is_one_that_was_not_answered() {
+    let scene = Scene::begin(&due());
+    scene.asked();
+    scene.answer.send(Answer::Break).unwrap();
+    until("it is told", || scene.shared.status().is_some_and(|status| status.last_error.is_some()));
+    scene.asked();
+    let new = fresh("s");
+    scene.answer.send(Answer::Grant(new.clone())).unwrap();
+    scene.until_held(&new);
+    assert_eq!(scene.end().in_file, new);
+}
+
+#[test]
+fn a_worker_that_could_not_be_started_at_once_was_never_started() {
+    let (shared, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mcp-token");
+    fs::write(&path, fresh("s")).unwrap();
+    let (started, of_started) = bounded(1);
+    let (of_shared, mut refusals) = (Arc::clone(&shared), 2);
+    shared.start_with(move || {
+        if refusals > 0 {
+            refusals -= 1;
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        let place =
+            TokenPlace { write: path.clone(), read_fallback: None, only_session: None, bootstrap: None };
+        let (asked, _) = unbounded();
+        let daemon = Arc::new(Daemon { ahead_s: 0, asked, answers: crossbeam_channel::never() });
+        started.send(Worker::spawn(place, daemon, Arc::clone(&of_shared), nudges.clone())?).unwrap();
+        Ok(())
+    });
+    assert_eq!(shared.why_none().0, WhyNone::NoWorker, "no call advises a new session");
+    assert_eq!(shared.status().unwrap().last_error.as_deref(), Some("no_thread"));
+    // Whoever owns the main loop comes by again and again.
+    until("it is started", || shared.tend().is_none());
+    until("calls are served", || shared.current().session.is_some());
+    of_started.recv_timeout(TIME_MAX).unwrap().shut_down();
 }
 
 /// Half a minute passes with every look at it.

@@ -58,7 +58,7 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     let stop = signals::stop_requests().map_err(|error| daemon::no_thread(&error))?;
     let (daemon, keeper) = daemon::connect(&config);
     let session = Arc::clone(&daemon.session);
-    let worker = keeper.start()?;
+    let kept = keeper.start();
     let call = Call { toolbox, name, arguments, is_action, daemon };
     let outcome = call.start().map(|(results, cancelled)| wait_for(&results, &cancelled, &stop));
     let is_interrupted = matches!(outcome, Ok(Outcome::Interrupted));
@@ -68,7 +68,7 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
         // If the token is due it is renewed: a session that is used by such calls alone is kept too.
         session.settled_status();
     }
-    worker.shut_down();
+    kept.shut_down();
     let code = printed?;
     if is_interrupted {
         log::settle();

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
+use parking_lot::Mutex;
 
 use super::Failure;
 use crate::config::Config;
@@ -18,13 +19,16 @@ use crate::session::shared::{Nudge, SharedSession};
 use crate::session::worker::Worker;
 use crate::time::SystemClock;
 
-/// The session's worker, not yet at work.
+/// What the session's worker is started with.
 pub(super) struct Keeper {
     place: TokenPlace,
     transport: Arc<dyn Transport>,
     session: Arc<SharedSession>,
     nudges: Receiver<Nudge>,
 }
+
+/// The worker, as soon as the operating system has a thread for it.
+pub(super) struct Kept(Arc<Mutex<Option<Worker>>>);
 
 /// The way to the daemon, and who keeps its session. Calls wait until the keeper was started.
 pub(super) fn connect(config: &Config) -> (Daemon, Keeper) {
@@ -41,13 +45,41 @@ pub(super) fn connect(config: &Config) -> (Daemon, Keeper) {
 }
 
 impl Keeper {
-    /// Starts the worker. Whoever calls this shuts it down in the end.
-    ///
-    /// # Errors
-    /// [`Failure`] if the operating system has no thread for it.
-    pub(super) fn start(self) -> Result<Worker, Failure> {
+    /// Starts the worker, or has it started as soon as the operating system has a thread for it: with every call that
+    /// wants a token, and with every [`SharedSession::tend`]. Whoever calls this shuts it down in the end.
+    pub(super) fn start(self) -> Kept {
         let Keeper { place, transport, session, nudges } = self;
-        Worker::spawn(place, transport, session, nudges).map_err(|error| no_thread(&error))
+        let kept = Kept(Arc::default());
+        let (slot, shared) = (Arc::clone(&kept.0), Arc::clone(&session));
+        session.start_with(move || {
+            let place = place.clone();
+            let worker = Worker::spawn(place, Arc::clone(&transport), Arc::clone(&shared), nudges.clone())?;
+            *slot.lock() = Some(worker);
+            Ok(())
+        });
+        kept
+    }
+}
+
+impl Kept {
+    /// From now on no renewal begins.
+    pub(super) fn begin_no_more(&self) {
+        if let Some(worker) = &*self.0.lock() {
+            worker.begin_no_more();
+        }
+    }
+
+    /// The same as a thing to be done later.
+    pub(super) fn handle(&self) -> Kept {
+        Kept(Arc::clone(&self.0))
+    }
+
+    /// Ends the worker, if there is one. A renewal in flight is waited for.
+    pub(super) fn shut_down(self) {
+        let worker = self.0.lock().take();
+        if let Some(worker) = worker {
+            worker.shut_down();
+        }
     }
 }
 

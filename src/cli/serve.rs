@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::Failure;
 use super::arguments::Input;
-use super::daemon::{self, Keeper};
+use super::daemon::{self, Keeper, Kept};
 use super::parents::{Parents, Watch};
 use super::signals;
 use crate::config::{Config, RawConfig};
@@ -17,7 +17,6 @@ use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
 use crate::server::toolbox::ToolChoice;
 use crate::server::{self, ConfigProblem, Settings};
-use crate::session::worker::Worker;
 use crate::time::{Clock as _, SystemClock};
 
 /// The name under which the sandbox presents itself, so that nobody takes it for a wallet with money.
@@ -69,23 +68,22 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
         tools: ToolChoice { toolsets: config.toolsets, read_only: config.read_only },
         daemon,
     };
-    let mut worker = None;
+    let mut kept = None;
     server::run(connection, settings, |connection| {
         let mut watch = Watch::new(parent.with_grandparent());
         connection.watch_client(move |has_spoken| watch.is_client_gone(has_spoken));
         warn_if_unavailable(signals::stop_on_other_signals(&waker));
-        worker = keeper.map(Keeper::start);
-        let begin_no_more =
-            worker.as_ref().and_then(|worker| worker.as_ref().ok()).map(Worker::begin_no_more);
+        kept = keeper.map(Keeper::start);
+        let at_end = kept.as_ref().map(Kept::handle);
         connection.when_ending(move || {
-            if let Some(begin_no_more) = begin_no_more {
-                begin_no_more();
+            if let Some(kept) = at_end {
+                kept.begin_no_more();
             }
             signals::let_a_second_signal_end(waker.stop_flag());
         });
     });
-    if let Some(worker) = worker {
-        worker?.shut_down();
+    if let Some(kept) = kept {
+        kept.shut_down();
     }
     Ok(ExitCode::SUCCESS)
 }

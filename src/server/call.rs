@@ -54,13 +54,13 @@ impl Daemon {
         if lease.session.is_none() {
             lease = self.session.renewed_after(lease.generation);
         }
-        let session = lease.session.ok_or(CallError::SessionExpired)?;
+        let session = lease.session.ok_or_else(|| self.no_session())?;
         let response = self.send(request, Some(&session), time_max, cancelled)?;
         if !is_about_the_token(&response) {
             return Ok(response);
         }
         let renewed = self.session.renewed_after(lease.generation);
-        let session = renewed.session.ok_or(CallError::SessionExpired)?;
+        let session = renewed.session.ok_or_else(|| self.no_session())?;
         if renewed.generation == lease.generation {
             return Ok(response);
         }
@@ -70,7 +70,13 @@ impl Daemon {
         }
         // Refused as well, which the session has to know; one more attempt is all a call gets.
         let after = self.session.renewed_after(renewed.generation);
-        if after.session.is_some() { Ok(response) } else { Err(CallError::SessionExpired) }
+        if after.session.is_some() { Ok(response) } else { Err(self.no_session()) }
+    }
+
+    /// No token can be used, and why.
+    pub fn no_session(&self) -> CallError {
+        let (why, path) = self.session.why_none();
+        CallError::NoSession { why, path }
     }
 
     /// The body of a good answer to `request`, sent once with the token that is there, if there is one. For what

@@ -5,18 +5,25 @@
 //! request is sent again.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use crate::http::daemon_error::DaemonError;
 use crate::http::{HttpFault, HttpFaultKind, Response};
 use crate::json::{self, Object};
 use crate::mcp::types::CallToolResult;
+use crate::session::status::WhyNone;
 use crate::text;
 
 /// Why a call has no answer of the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CallError {
     /// No usable token is held, or the daemon refused the one that was, and the token file has no other.
-    SessionExpired,
+    NoSession {
+        /// What is known of it.
+        why: WhyNone,
+        /// The token file's path.
+        path: PathBuf,
+    },
     /// There was no complete answer.
     Fault(HttpFault),
     /// The call was cancelled, and the request was not sent.
@@ -54,7 +61,7 @@ impl Failure {
 /// [`Failure`] for everything but a readable success.
 pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<String, Failure> {
     match outcome {
-        Err(CallError::SessionExpired) => Err(session_expired()),
+        Err(CallError::NoSession { why, path }) => Err(session_expired(why, &path)),
         Err(CallError::Fault(fault)) => Err(no_answer(&fault, repeatable)),
         Err(CallError::Cancelled) => Err(cancelled()),
         Ok(response) => match response.status {
@@ -122,16 +129,32 @@ pub fn lost(detail: &str, repeatable: bool) -> CallToolResult {
     no_answer(&fault, repeatable).result
 }
 
-fn session_expired() -> Failure {
+/// What is known, and what to do about it.
+fn session_expired(why: WhyNone, path: &Path) -> Failure {
+    const SETUP: &str = "Ask the user to run `waiaas-mcp setup`, which makes a new session and writes its token file, then try \
+        again: the new token is used at once, without a restart. `waiaas-mcp doctor` says what is wrong";
+    const WAIT: &str = "Try again in a few seconds; no new session is needed. If it goes on, ask the user to look at \
+        the log and at the limit of processes (`ulimit -u`)";
+    let path = path.display();
+    let (message, action) = match why {
+        WhyNone::NoFile => (format!("There is no session token: there is no file {path}"), SETUP),
+        WhyNone::UnusableFile(reason) => (format!("The token file {path} cannot be used: {reason}"), SETUP),
+        WhyNone::Expired => ("The session token has expired".to_owned(), SETUP),
+        WhyNone::Refused => {
+            ("The daemon refuses the session token: the session was revoked or has ended".to_owned(), SETUP)
+        }
+        WhyNone::NotLooked => (format!("The token file {path} has not been read yet"), WAIT),
+        WhyNone::NoWorker => (
+            "The part of waiaas-mcp that keeps the session could not be started; it is tried again"
+                .to_owned(),
+            WAIT,
+        ),
+    };
     let text = Object::new()
         .string("status", "session_expired")
         .bool("session_expired", true)
-        .string("message", "No usable session token: the session has expired, was revoked, or was never set up")
-        .string(
-            "action",
-            "Ask the user to run `waiaas-mcp setup`, which makes a new session and writes its token file, then try again: \
-             the new token is used at once, without a restart. `waiaas-mcp doctor` says what is wrong",
-        )
+        .string("message", &message)
+        .string("action", action)
         .bool("retryable", true)
         .finish();
     Failure { code: "session_expired".to_owned(), result: CallToolResult::text(text) }
@@ -233,6 +256,24 @@ mod tests {
         format!("{word}{}", if result.is_error { "!" } else { "" })
     }
 
+    fn no_session(why: WhyNone) -> CallError {
+        CallError::NoSession { why, path: "/data/mcp-token".into() }
+    }
+
+    #[test]
+    fn what_is_known_of_a_missing_session_is_told_with_the_file_that_was_looked_at() {
+        let message = |why| tool_result(Err(no_session(why)), true).text;
+        let (no_file, unusable) =
+            (message(WhyNone::NoFile), message(WhyNone::UnusableFile("it is a symbolic link")));
+        assert!(no_file.contains("no file /data/mcp-token"), "{no_file}");
+        assert!(unusable.contains("/data/mcp-token cannot be used: it is a symbolic link"), "{unusable}");
+        assert!(message(WhyNone::Expired).contains("has expired"));
+        assert!(message(WhyNone::Refused).contains("refuses"));
+        for why in [WhyNone::NoWorker, WhyNone::NotLooked] {
+            assert!(!message(why).contains("setup"), "a new session would help nobody");
+        }
+    }
+
     #[test]
     fn a_success_passes_byte_for_byte() {
         for body in [
@@ -264,7 +305,7 @@ mod tests {
         ];
         // Outcome, then what is told for a request that changes nothing, and for one that may.
         let mut table = vec![
-            (Err(CallError::SessionExpired), "session_expired", "session_expired"),
+            (Err(no_session(WhyNone::Expired)), "session_expired", "session_expired"),
             (fault(false), "daemon_unavailable", "daemon_unavailable"),
             (fault(true), "daemon_unavailable", "outcome_unknown"),
             (outcome(502, "<html>"), "daemon_unavailable", "outcome_unknown"),
@@ -309,7 +350,7 @@ mod tests {
     fn the_members_that_scripts_rely_on_come_first() {
         let starts = [
             (
-                tool_result(Err(CallError::SessionExpired), true),
+                tool_result(Err(no_session(WhyNone::NoFile)), true),
                 r#"{"status":"session_expired","session_expired":true,"message":""#,
                 r#","retryable":true}"#,
             ),

@@ -269,7 +269,9 @@ impl Service for WalletService {
     }
 
     fn time_left(&self, now: Duration) -> Option<Duration> {
-        self.actions.as_ref().filter(|_| !self.has_ended).and_then(|watch| watch.time_left(now))
+        let look = self.actions.as_ref().filter(|_| !self.has_ended).and_then(|watch| watch.time_left(now));
+        let worker = self.daemon.as_ref().ok().and_then(|daemon| daemon.session.tend());
+        look.into_iter().chain(worker).min()
     }
 
     fn log_wanted(&mut self, least: Option<LoggingLevel>) {

@@ -43,7 +43,7 @@ pub enum Notice {
     /// The file holds nothing of use.
     ReloadInvalid { why: &'static str },
     /// There is no token at all.
-    NoToken,
+    NoToken { why: &'static str },
     /// No token is usable, or renewing fails: the file is looked at every minute from now on.
     RecoveryStarted { state: &'static str },
     /// A token is active again.
@@ -128,6 +128,20 @@ impl NotRenewable {
     }
 }
 
+impl Notice {
+    /// Whether it is about what stands at the token file's path, so that the path belongs to it.
+    pub fn is_about_the_file(&self) -> bool {
+        matches!(
+            self,
+            Notice::NoToken { .. }
+                | Notice::ReloadMissing
+                | Notice::ReloadInvalid { .. }
+                | Notice::FileUnusable { .. }
+                | Notice::NotWritable { .. }
+        )
+    }
+}
+
 type Fields<'a> = &'a [(&'static str, &'a dyn Loggable)];
 
 impl Notice {
@@ -178,9 +192,9 @@ impl Notice {
             Notice::ReloadMissing => write(Warn, "reload.missing", &[]),
             Notice::ReloadInvalid { why } => write(Warn, "reload.invalid", &[("why", why)]),
             Notice::RecoveryStarted { state } => write(Warn, "recovery.started", &[("state", state)]),
-            Notice::NoToken => {
+            Notice::NoToken { why } => {
                 let advice = "run `waiaas-mcp setup`; the token is picked up by the next call";
-                write(Error, "session.missing", &[("advice", &advice)])
+                write(Error, "session.missing", &[("why", why), ("advice", &advice)])
             }
             Notice::RecoverySucceeded => write(Info, "recovery.succeeded", &[]),
             Notice::Expired { why } => {

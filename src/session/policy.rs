@@ -152,6 +152,12 @@ pub const RENAME_ATTEMPTS_MAX: u32 = 3;
 /// The pause between them.
 pub const RENAME_PAUSE: Duration = Duration::from_millis(25);
 
+/// How long after its first breakdown the worker is started again. Each further one doubles it.
+pub const RESTART_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest such wait; one that has worked for longer begins anew with the shortest.
+pub const RESTART_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// How long the program's end waits for a renewal in flight: what its answer brings may exist nowhere else.
 pub const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(30);
 

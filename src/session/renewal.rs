@@ -28,18 +28,19 @@ use std::time::Duration;
 use super::choose::Unfit;
 use super::events::{Action, AttemptId, Event, FileView, LockPurpose, Moment, Wake};
 use super::fault::FileFaultKind;
-use super::notice::{NotRenewable, Notice};
+use super::notice::Notice;
 use super::refusals::Refusals;
-use super::status::Source;
-use super::{Generation, Session, clock_offset, policy, schedule};
+use super::{Generation, Session, clock_offset, policy};
 use crate::time::Now;
 
 mod doubt;
+mod held;
 mod in_flight;
 mod outlook;
 mod transaction;
 
 use doubt::Doubt;
+use held::Held;
 use in_flight::InFlight;
 
 /// The state of one session's keeping.
@@ -85,17 +86,6 @@ pub struct Renewal {
     told: Told,
     notices: Vec<Notice>,
     at: Moment,
-}
-
-struct Held {
-    session: Session,
-    /// What `session` may be a copy of: the token held before it, of the same session with the same end. The
-    /// daemon's operator can have copies made that work and cannot be renewed; what they were copied from can.
-    original: Option<Session>,
-    source: Source,
-    not_renewable: Option<NotRenewable>,
-    /// It is newer than the file.
-    unsaved: bool,
 }
 
 /// What the outstanding action is about.
@@ -158,30 +148,8 @@ struct Told {
     unusable: Option<&'static str>,
     lock_unsupported: bool,
     not_writable: Option<(FileFaultKind, bool)>,
-}
-
-impl Held {
-    /// The token that a renewal request carries, and by which it is scheduled.
-    fn renewed(&self) -> &Session {
-        self.original.as_ref().unwrap_or(&self.session)
-    }
-
-    /// What is known of a token that takes the place of this one: what it may be a copy of, and whether the
-    /// daemon has stopped lengthening this session's life.
-    fn known_of(&self, next: &Session) -> (Option<Session>, Option<NotRenewable>) {
-        if !next.is_later_than(&self.session) {
-            return (None, None);
-        }
-        if next.expires_at() != self.session.expires_at() {
-            let clamped = schedule::is_clamped(&self.session, next);
-            return (None, clamped.then_some(NotRenewable::Clamped));
-        }
-        match self.not_renewable {
-            None => (Some(self.renewed().clone()), None),
-            Some(NotRenewable::Superseded) => (None, None),
-            why => (None, why),
-        }
-    }
+    /// What the last look has come to that found nothing of use.
+    in_vain: Option<Notice>,
 }
 
 impl Renewal {
@@ -221,6 +189,11 @@ impl Renewal {
         }
     }
 
+    /// The same, with a token that was served before this renewal began to keep it: it may be later than the file's.
+    pub fn with_late(self, served: Option<Session>) -> Renewal {
+        Renewal { late: served, ..self }
+    }
+
     /// What was to be told since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         mem::take(&mut self.notices)
@@ -232,7 +205,12 @@ impl Renewal {
         match (mem::replace(&mut self.phase, Phase::Idle), event) {
             (Phase::Idle, Event::Woke(Wake::Shutdown)) => {
                 self.stopping = true;
-                self.rest()
+                if !self.decision().unsaved {
+                    return self.rest();
+                }
+                // The last chance to save it.
+                self.storage_not_before = Duration::ZERO;
+                self.wake(false)
             }
             (Phase::Idle, Event::Woke(Wake::Answered(attempt, answer))) => {
                 self.note_wake();
@@ -349,6 +327,7 @@ impl Renewal {
         if let Some((session, doubt)) = self.in_doubt() {
             return self.introspect(session, doubt);
         }
+        self.tell_what_was_found();
         let decision = self.decision();
         self.notices.push(Notice::Decision(decision));
         let storage_allowed = self.at.now.mono >= self.storage_not_before && !self.turn.tried_lock;
@@ -360,6 +339,18 @@ impl Renewal {
             return self.go(Phase::Locking, Action::TakeLock(purpose));
         }
         self.rest()
+    }
+
+    /// While nothing is usable, people hear of each change of what stands in the file.
+    fn tell_what_was_found(&mut self) {
+        let is_refused = self.held.as_ref().is_some_and(|held| self.is_refused(&held.session));
+        let found = Some(self.looked_in_vain()).filter(|found| {
+            is_refused && matches!(found, Notice::ReloadMissing | Notice::ReloadInvalid { .. })
+        });
+        if self.told.in_vain != found {
+            self.notices.extend(found.clone());
+            self.told.in_vain = found;
+        }
     }
 
     fn swapped(&mut self) -> Action {
@@ -383,66 +374,5 @@ impl Renewal {
             self.notices.extend(why.map(|why| Notice::FileUnusable { why }));
         }
         self.file = view;
-    }
-
-    /// The token to change to, if there is one: the file's first, then the environment's.
-    fn candidate(&self) -> Option<(Session, Source)> {
-        let usable = self.usable();
-        if let FileView::Held(session) = &self.file
-            && self.is_good(session)
-        {
-            let taken = match &self.held {
-                Some(held) if usable => session.supersedes(&held.session),
-                _ => true,
-            };
-            if taken && !self.holds(session) {
-                return Some((session.clone(), Source::File));
-            }
-        }
-        let bootstrap = self.bootstrap.as_ref()?;
-        (!usable && self.is_good(bootstrap) && !self.holds(bootstrap))
-            .then(|| (bootstrap.clone(), Source::Environment))
-    }
-
-    fn adopt(&mut self, session: Session, source: Source) -> Action {
-        let expires_at = session.expires_at();
-        if source == Source::Environment && matches!(self.file, FileView::Missing) {
-            self.notices.push(Notice::FileUnusable { why: "it is not there" });
-        }
-        self.notices.push(match &self.held {
-            None => Notice::Loaded { from: source.name(), expires_at },
-            Some(held) => Notice::Adopted {
-                from: source.name(),
-                same_session: held.session.id() == session.id(),
-                expires_at,
-            },
-        });
-        self.renew_not_before = Duration::ZERO;
-        if mem::take(&mut self.turn.rejected)
-            && let Some(held) = &self.held
-        {
-            // Whoever puts it back into the file by mistake must not take the better one away from us.
-            self.refusals.add(held.session.token(), self.at.now.mono);
-        }
-        let former = self.held.as_ref().filter(|held| !self.is_refused(&held.session));
-        let (original, not_renewable) = former.map(|held| held.known_of(&session)).unwrap_or_default();
-        self.hold(Held { session, original, source, not_renewable, unsaved: false })
-    }
-
-    /// Serves this token from now on; all counters begin anew.
-    fn hold(&mut self, held: Held) -> Action {
-        self.generation = self.generation.next();
-        self.in_flight = None;
-        self.late.take_if(|late| !late.is_later_than(&held.session));
-        self.unanswered = 0;
-        self.too_early = 0;
-        self.misconfigured = false;
-        self.last_error = None;
-        self.introspection_wanted = false;
-        let session = held.session.clone();
-        let unlimited = session.expires_at().is_none().then_some(NotRenewable::Unlimited);
-        self.held = Some(Held { not_renewable: held.not_renewable.or(unlimited), ..held });
-        let (generation, status) = (self.generation, self.status());
-        self.go(Phase::Swapping, Action::SwapToken { session, generation, status })
     }
 }

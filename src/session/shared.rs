@@ -4,15 +4,19 @@
 //! read of an `RwLock`; a call that was refused nudges the worker and waits, bounded, until it has looked at
 //! the file or finished a renewal. Refuses to read files, renew, or decide what becomes of a token.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::clock_offset::{DaemonClock, Sample};
 use super::events::Wake;
-use super::status::Status;
+use super::status::{Status, WhyNone};
 use super::{Generation, Session, State, choose, policy};
+use crate::log::{self, Area, Level};
 use crate::time::{Clock, Timestamp};
 
 /// What a call holds while it runs.
@@ -43,11 +47,22 @@ pub struct Nudge;
 pub struct SharedSession {
     current: RwLock<Current>,
     daemon_clock: RwLock<DaemonClock>,
+    /// The token file's path, for people.
+    place: RwLock<PathBuf>,
+    /// Starts the worker, until that was done.
+    starter: Mutex<Option<Starter>>,
     clock: Arc<dyn Clock>,
     nudges: Sender<Nudge>,
     questions: Mutex<Questions>,
     answered: Condvar,
     listeners: Mutex<Vec<Listener>>,
+}
+
+/// How the worker is started, and when that is tried next.
+struct Starter {
+    start: Box<dyn FnMut() -> io::Result<()> + Send>,
+    again_at: Duration,
+    wait: Duration,
 }
 
 struct Current {
@@ -92,6 +107,8 @@ impl SharedSession {
                 status: Status::UNKNOWN,
             }),
             daemon_clock: RwLock::new(DaemonClock::default()),
+            place: RwLock::default(),
+            starter: Mutex::new(None),
             clock,
             nudges,
             questions: Mutex::new(Questions::default()),
@@ -114,6 +131,71 @@ impl SharedSession {
         }
     }
 
+    /// Why there is no token to use, and the path of the token file.
+    pub fn why_none(&self) -> (WhyNone, PathBuf) {
+        // Its time may have run out since the worker looked last.
+        let why = self.current.read().status.why_none.unwrap_or(WhyNone::Expired);
+        (why, self.place.read().clone())
+    }
+
+    /// Has the worker started by `start`, now or as soon as that works: a limit of threads is often a passing one.
+    pub fn start_with(&self, start: impl FnMut() -> io::Result<()> + Send + 'static) {
+        let wait = policy::RESTART_WAIT_MIN;
+        *self.starter.lock() = Some(Starter { start: Box::new(start), again_at: Duration::ZERO, wait });
+        self.tend();
+    }
+
+    /// Starts the worker if it is not there and if it is time. How long until it is to be tried again; `None` if there is
+    /// nothing to do.
+    pub fn tend(&self) -> Option<Duration> {
+        let mut slot = self.starter.lock();
+        let starter = slot.as_mut()?;
+        let now = self.clock.now().mono;
+        if now < starter.again_at {
+            return Some(starter.again_at.saturating_sub(now));
+        }
+        match (starter.start)() {
+            Ok(()) => {
+                *slot = None;
+                None
+            }
+            Err(error) => {
+                let wait = starter.wait;
+                starter.again_at = now.saturating_add(wait);
+                starter.wait = wait.saturating_mul(2).min(policy::RESTART_WAIT_MAX);
+                let error = error.to_string();
+                let fields: [(&str, &dyn log::Loggable); 2] =
+                    [("error", &log::Foreign(&error)), ("again_in", &wait)];
+                log::event(Area::Session, Level::Error, "worker.not_started", &fields);
+                self.worker_is_down("no_thread");
+                Some(wait)
+            }
+        }
+    }
+
+    /// The worker's: where it looks.
+    pub(super) fn set_place(&self, path: PathBuf) {
+        *self.place.write() = path;
+    }
+
+    /// The worker's: the token that is served, whatever is thought of it.
+    pub(super) fn held(&self) -> Option<Session> {
+        self.current.read().session.as_deref().cloned()
+    }
+
+    /// There is no worker for a while. What is served goes on being served; calls that wait have their answer.
+    pub fn worker_is_down(&self, why: &str) {
+        let mut status = Status::without_worker(why);
+        {
+            let current = self.current.read();
+            if current.session.is_some() {
+                status = Status { last_error: Some(why.to_owned()), ..current.status.clone() };
+                status.why_none = status.why_none.map(|_| WhyNone::NoWorker);
+            }
+        }
+        self.rest(status, true);
+    }
+
     /// Has the file looked at because the token of `generation` was refused, or because there was none to use;
     /// a renewal under way is waited for. Returns as soon as another token can be used, whatever the worker goes on
     /// to do with it; else what is current once the worker has looked, or after [`policy::RELOAD_WAIT_MAX`]. A
@@ -122,6 +204,9 @@ impl SharedSession {
         let lease = self.current();
         let is_usable = lease.session.is_some();
         if is_usable && lease.generation != generation {
+            return lease;
+        }
+        if self.tend().is_some() {
             return lease;
         }
         let deadline = self.clock.now().mono.saturating_add(policy::RELOAD_WAIT_MAX);

@@ -26,6 +26,25 @@ pub struct Status {
     pub unsaved: bool,
     /// The daemon refused the held token: it is not to be used.
     pub refused: bool,
+    /// Why no token can be used; `None` while one can.
+    pub why_none: Option<WhyNone>,
+}
+
+/// Why no token can be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WhyNone {
+    /// There is no token file, and none in the environment.
+    NoFile,
+    /// The token file is there and holds nothing of use, for this reason.
+    UnusableFile(&'static str),
+    /// The token's end is over.
+    Expired,
+    /// The daemon refuses the token.
+    Refused,
+    /// Nobody has looked yet.
+    NotLooked,
+    /// The thread that keeps the session is not there: it could not be started, or broke down. It is started again.
+    NoWorker,
 }
 
 /// Where a token came from.
@@ -61,7 +80,13 @@ impl Status {
         last_error: None,
         unsaved: false,
         refused: false,
+        why_none: Some(WhyNone::NotLooked),
     };
+
+    /// While there is no worker to look.
+    pub fn without_worker(why: &str) -> Status {
+        Status { last_error: Some(why.to_owned()), why_none: Some(WhyNone::NoWorker), ..Status::UNKNOWN }
+    }
 
     /// The resource `waiaas://session/status`. Times are Unix seconds, as everywhere in the daemon's API.
     pub fn to_json(&self) -> String {

@@ -47,7 +47,7 @@ pub struct Worker {
 #[derive(Default)]
 struct Flags {
     stopping: AtomicBool,
-    renewing: AtomicBool,
+    busy: AtomicBool,
 }
 
 impl Worker {
@@ -64,41 +64,20 @@ impl Worker {
         let (stop, stopped) = bounded(0);
         let (ending, ended) = bounded(0);
         let flags = Arc::new(Flags::default());
-        let world_flags = Arc::clone(&flags);
-        let thread =
-            thread::Builder::new().name("session".to_owned()).stack_size(STACK_BYTES).spawn(move || {
-                let bootstrap = place.bootstrap.clone();
-                let lock = TokenLock::of(&place.write);
-                let file = TokenFile::new(place);
-                let (report, reports) = unbounded();
-                let mut world = DaemonWorld {
-                    transport,
-                    shared,
-                    nudges,
-                    stopped,
-                    flags: world_flags,
-                    file,
-                    lock,
-                    mode_checked: false,
-                    stop_told: false,
-                    foreign_told: None,
-                    report,
-                    reports,
-                };
-                let now = world.now();
-                let bootstrap = bootstrap.and_then(|token| parse_bootstrap(token.expose(), now));
-                let mut renewal = Renewal::new(bootstrap, now);
-                events::run(&mut renewal, &mut world);
-                drop(ending);
-            })?;
+        shared.set_place(place.write.clone());
+        let parts = Parts { place, transport, shared, nudges, stopped, flags: Arc::clone(&flags) };
+        let builder = thread::Builder::new().name("session".to_owned()).stack_size(STACK_BYTES);
+        let thread = builder.spawn(move || {
+            parts.run_for_ever();
+            drop(ending);
+        })?;
         Ok(Worker { stop, ended, flags, thread })
     }
 
     /// For the time in which the program is ending already and calls may still finish: has no renewal begin any more.
     /// Everything else goes on.
-    pub fn begin_no_more(&self) -> impl FnOnce() + Send + 'static {
-        let flags = Arc::clone(&self.flags);
-        move || flags.stopping.store(true, Ordering::SeqCst)
+    pub fn begin_no_more(&self) {
+        self.flags.stopping.store(true, Ordering::SeqCst);
     }
 
     /// Ends the worker. A renewal in flight is let finish, for [`policy::SHUTDOWN_WAIT_MAX`] at most; no new
@@ -111,7 +90,7 @@ impl Worker {
     pub fn shut_down_within(self, time_max: Duration) {
         self.flags.stopping.store(true, Ordering::SeqCst);
         drop(self.stop);
-        if self.flags.renewing.load(Ordering::SeqCst) {
+        if self.flags.busy.load(Ordering::SeqCst) {
             let what: &'static str = "the answer to a renewal";
             let fields: [(&str, &dyn log::Loggable); 2] = [("for", &what), ("at_most", &time_max)];
             log::event(Area::Session, Level::Warn, "shutdown.waiting", &fields);
@@ -122,6 +101,64 @@ impl Worker {
         if self.thread.is_finished() {
             let _ = self.thread.join();
         }
+    }
+}
+
+/// What a world is made of, and made of anew if it breaks down.
+struct Parts {
+    place: TokenPlace,
+    transport: Arc<dyn Transport>,
+    shared: Arc<SharedSession>,
+    nudges: Receiver<Nudge>,
+    stopped: Receiver<Infallible>,
+    flags: Arc<Flags>,
+}
+
+impl Parts {
+    /// Keeps the session until it is told to stop. A panic is the end of one attempt, and not of the session: another one
+    /// begins with what is in the file and what is served.
+    fn run_for_ever(&self) {
+        let mut wait = policy::RESTART_WAIT_MIN;
+        loop {
+            let began = self.shared.clock().now().mono;
+            if panic::catch_unwind(AssertUnwindSafe(|| self.run())).is_ok() {
+                return;
+            }
+            self.flags.busy.store(false, Ordering::SeqCst);
+            let lasted = self.shared.clock().now().mono.saturating_sub(began);
+            wait = if lasted > policy::RESTART_WAIT_MAX { policy::RESTART_WAIT_MIN } else { wait };
+            let fields: [(&str, &dyn log::Loggable); 1] = [("again_in", &wait)];
+            log::event(Area::Session, Level::Error, "worker.restarted", &fields);
+            self.shared.worker_is_down("internal_error");
+            if pause(&self.stopped, wait) == Paused::Stopped {
+                return;
+            }
+            wait = wait.saturating_mul(2).min(policy::RESTART_WAIT_MAX);
+        }
+    }
+
+    fn run(&self) {
+        let (report, reports) = unbounded();
+        let mut world = DaemonWorld {
+            transport: Arc::clone(&self.transport),
+            shared: Arc::clone(&self.shared),
+            nudges: self.nudges.clone(),
+            stopped: self.stopped.clone(),
+            flags: Arc::clone(&self.flags),
+            file: TokenFile::new(self.place.clone()),
+            lock: TokenLock::of(&self.place.write),
+            path: self.place.write.clone(),
+            mode_checked: false,
+            stop_told: false,
+            foreign_told: None,
+            report,
+            reports,
+        };
+        let now = world.now();
+        let bootstrap = self.place.bootstrap.as_ref();
+        let bootstrap = bootstrap.and_then(|token| parse_bootstrap(token.expose(), now));
+        let mut renewal = Renewal::new(bootstrap, now).with_late(self.shared.held());
+        events::run(&mut renewal, &mut world);
     }
 }
 
@@ -143,6 +180,8 @@ struct DaemonWorld {
     flags: Arc<Flags>,
     file: TokenFile,
     lock: TokenLock,
+    /// The token file's, for people.
+    path: PathBuf,
     mode_checked: bool,
     stop_told: bool,
     /// The last one of another user's that people were told of.
@@ -197,6 +236,7 @@ impl World for DaemonWorld {
     fn perform(&mut self, action: Action) -> Event {
         match action {
             Action::Wait { at_most, status, is_settled } => {
+                self.flags.busy.store(!is_settled || status.unsaved, Ordering::SeqCst);
                 self.shared.rest(status, is_settled);
                 Event::Woke(self.wait(at_most))
             }
@@ -237,7 +277,13 @@ impl World for DaemonWorld {
     }
 
     fn tell(&mut self, notice: Notice) {
-        notice.describe(|level, name, fields| log::event(Area::Session, level, name, fields));
+        let is_about_the_file = notice.is_about_the_file();
+        notice.describe(|level, name, fields| {
+            let path: (&'static str, &dyn log::Loggable) = ("path", &self.path);
+            let with_path: Vec<_> =
+                is_about_the_file.then_some(path).into_iter().chain(fields.iter().copied()).collect();
+            log::event(Area::Session, level, name, &with_path);
+        });
     }
 }
 
@@ -264,11 +310,10 @@ impl DaemonWorld {
         self.shared.wake()
     }
 
-    /// Leaves nothing behind: neither a temporary file nor the lock, and nothing for the program's end to wait for.
+    /// Leaves nothing behind: neither a temporary file nor the lock.
     fn end_transaction(&mut self) {
         self.file.discard();
         self.lock.release();
-        self.flags.renewing.store(false, Ordering::SeqCst);
     }
 
     fn ask_time(&self) {
@@ -333,7 +378,7 @@ impl DaemonWorld {
 
     /// On a thread of its own, because it is never hung up on, and calls and the file go on meanwhile.
     fn send_renewal(&mut self, attempt: AttemptId, session: Session, time_max: Duration) -> Event {
-        self.flags.renewing.store(true, Ordering::SeqCst);
+        self.flags.busy.store(true, Ordering::SeqCst);
         if self.flags.stopping.load(Ordering::SeqCst) {
             return Event::RenewalNotSent;
         }

@@ -1,5 +1,7 @@
 //! One answer, one header, one look at a clock decides nothing for ever.
 
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +18,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("a Date that is always wrong ended the session", date_is_always_wrong),
     ("a frozen daemon cost the session: 8 s across a renewal", frozen_daemon),
     ("a renewal that was never answered outlived its token", never_answered),
+    ("people were not told which file was looked at, and why it was no use", what_people_read),
     ("a daemon that refused a token for a while was never asked again", refused_for_a_while),
 ];
 
@@ -113,6 +116,55 @@ fn never_answered() {
     );
     assert!(player.now() - begun < Duration::from_secs(8), "{:?}", player.now() - begun);
     player.balance().assert_balance("after the renewal");
+}
+
+/// The message of a call's result, and the line on stderr.
+fn what_people_read() {
+    let read = |spoil: fn(&Path), expected: &str| {
+        let daemon = Daemon::start(300);
+        let path = daemon.token_file();
+        spoil(&path);
+        let mut player = Player::of(&daemon);
+        let outcome = player.balance();
+        outcome.assert_session_expired("without a token");
+        let message = outcome.body["message"].as_str().expect("text");
+        let path = path.to_str().expect("Unicode");
+        assert!(message.contains(path) && message.contains(expected), "{message}");
+        player.wait_for("session.missing", 1);
+        let log = player.log();
+        let line = log.lines().find(|line| line.contains("event=session.missing")).expect("told");
+        assert!(line.contains(path) && line.contains(expected), "{line}");
+    };
+    let remove = |path: &Path| fs::remove_file(path).expect("a token file");
+    read(|path| fs::remove_file(path).expect("a token file"), "no ");
+    read(
+        |path| {
+            fs::rename(path, path.with_file_name("other")).expect("a token file");
+            std::os::unix::fs::symlink(path.with_file_name("other"), path).expect("a link");
+        },
+        "symbolic link",
+    );
+    read(
+        |path| {
+            File::create(path).and_then(|file| file.set_len(65_537)).expect("a file");
+        },
+        "64 KiB",
+    );
+    // Refused, and the file is gone, then it holds garbage: told whenever a look finds it.
+    let daemon = Daemon::start(300);
+    let mut player = Player::settled(&daemon);
+    daemon.revoke_all();
+    remove(&daemon.token_file());
+    let refused = player.balance();
+    refused.assert_session_expired("refused");
+    assert!(refused.text.contains("refuses"), "{}", refused.text);
+    player.wait_for("reload.missing", 1);
+    fs::write(daemon.token_file(), "garbage").expect("it can be written");
+    player.balance().assert_session_expired("still");
+    player.wait_for("reload.invalid", 1);
+    let log = player.log();
+    let line = log.lines().find(|line| line.contains("event=reload.invalid")).expect("told");
+    assert!(line.contains(daemon.token_file().to_str().expect("Unicode")), "{line}");
 }
 
 fn refused_for_a_while() {

@@ -7,7 +7,7 @@
 use super::{FormKind, WalletService};
 use crate::mcp::types::CallToolResult;
 use crate::server::action_watch::LOOK_WAIT;
-use crate::server::render::{self, CallError};
+use crate::server::render;
 use crate::server::service::{Asked, Reply, Turn};
 use crate::wallet::actions::NAME_PREFIX;
 
@@ -35,11 +35,11 @@ impl WalletService {
 
     /// The result when no look has ended in time.
     fn no_word(&self) -> CallToolResult {
-        let has_token = self.daemon.as_ref().is_ok_and(|daemon| daemon.session.current().session.is_some());
-        if has_token {
-            render::lost("it has not said yet which actions it offers", true)
-        } else {
-            render::tool_result(Err(CallError::SessionExpired), true)
+        match &self.daemon {
+            Ok(daemon) if daemon.session.current().session.is_none() => {
+                render::tool_result(Err(daemon.no_session()), true)
+            }
+            _ => render::lost("it has not said yet which actions it offers", true),
         }
     }
 }

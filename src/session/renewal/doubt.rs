@@ -69,7 +69,9 @@ impl Renewal {
 
     fn tell_confirmed(&mut self, answer: Introspection) {
         if answer == Introspection::Inactive && self.candidate().is_none() {
-            self.notices.push(self.looked_in_vain());
+            let found = self.looked_in_vain();
+            self.notices.push(found.clone());
+            self.told.in_vain = Some(found);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Phase, Renewal};
 use crate::session::choose::{self, Unfit};
 use crate::session::events::{Action, FileView};
 use crate::session::notice::{Decision, NotRenewable, Notice};
-use crate::session::status::Status;
+use crate::session::status::{Status, WhyNone};
 use crate::session::{Session, State, policy, schedule};
 use crate::time::Timestamp;
 
@@ -95,6 +95,25 @@ impl Renewal {
             last_error: self.last_error.clone(),
             unsaved: self.held.as_ref().is_some_and(|held| held.unsaved),
             refused: self.held.as_ref().is_some_and(|held| self.is_refused(&held.session)),
+            why_none: self.why_none(),
+        }
+    }
+
+    fn why_none(&self) -> Option<WhyNone> {
+        let of_file = || match &self.file {
+            FileView::Missing => WhyNone::NoFile,
+            FileView::Unusable(why) => WhyNone::UnusableFile(why),
+            FileView::Held(session) if self.unfit(session) == Some(Unfit::AbsurdEnd) => {
+                WhyNone::UnusableFile(Unfit::AbsurdEnd.reason())
+            }
+            FileView::Held(session) if self.is_refused(session) => WhyNone::Refused,
+            FileView::Held(_) => WhyNone::Expired,
+        };
+        match &self.held {
+            Some(held) if self.is_good(&held.session) => None,
+            Some(held) if self.is_refused(&held.session) => Some(WhyNone::Refused),
+            Some(_) => Some(WhyNone::Expired),
+            None => Some(of_file()),
         }
     }
 
@@ -158,7 +177,12 @@ impl Renewal {
     fn tell_state(&mut self) {
         let state = self.state();
         if self.held.is_none() && !mem::replace(&mut self.told.no_token, true) {
-            self.notices.push(Notice::NoToken);
+            let why = match &self.file {
+                FileView::Missing => "there is no token file",
+                FileView::Unusable(why) => why,
+                FileView::Held(session) => self.unfit(session).map_or("it is not used", Unfit::reason),
+            };
+            self.notices.push(Notice::NoToken { why });
         }
         if let Some(held) = &self.held {
             let expires_at = held.session.expires_at();
