@@ -1,6 +1,7 @@
 //! One answer, one header, one look at a clock decides nothing for ever.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,7 +160,9 @@ fn what_people_read() {
     refused.assert_session_expired("refused");
     assert!(refused.text.contains("refuses"), "{}", refused.text);
     player.wait_for("reload.missing", 1);
-    fs::write(daemon.token_file(), "garbage").expect("it can be written");
+    File::create(daemon.token_file())
+        .and_then(|mut file| file.write_all(b"garbage"))
+        .expect("it can be written");
     player.balance().assert_session_expired("still");
     player.wait_for("reload.invalid", 1);
     let log = player.log();
