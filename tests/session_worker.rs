@@ -399,7 +399,7 @@ impl Clock for BrokenClock {
         if is_worker && left > 0 {
             self.breaks.store(left - 1, Ordering::SeqCst);
             // Not the look with which the worker notes when it began.
-            assert!(left % 2 == 0, "planted");
+            assert!(left.is_multiple_of(2), "planted");
         }
         self.clock.now()
     }
