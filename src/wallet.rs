@@ -21,4 +21,6 @@ pub mod spec;
 pub mod toolsets;
 pub mod userop;
 
+mod names;
 mod raw;
+mod spelling;

@@ -36,6 +36,9 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
         Err(wrong) => return Ok(wrong_usage(&wrong)),
     };
     output::print(&format!("{}\n", result.text))?;
+    for note in &result.notes {
+        output::remark(&format!("waiaas-mcp: {note}"));
+    }
     Ok(if result.is_error { ExitCode::from(NOT_DONE) } else { ExitCode::SUCCESS })
 }
 

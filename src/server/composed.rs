@@ -31,8 +31,8 @@ const ASK_THE_OPERATOR: Advice = Advice {
 /// What a call comes down to.
 #[derive(Clone, Debug)]
 pub enum Task {
-    /// A request, and what becomes of its answer.
-    Ask(Draft, Then),
+    /// A request, what becomes of its answer, and what is to be said besides.
+    Ask(Draft, Then, Option<String>),
     /// Nothing is left to ask.
     Known(CallToolResult),
 }
@@ -67,11 +67,12 @@ impl Task {
         let defaults = Defaults { wallet_id: daemon.wallet_id.as_deref() };
         let made = binding::check(spec, arguments, &defaults)
             .map_err(|error| CallToolResult::error(error.to_string()))
-            .and_then(|arguments| Task::made(spec, &arguments));
+            .and_then(|arguments| Ok((Task::made(spec, &arguments)?, arguments.ignored())));
         match made {
-            Ok(Task::Ask(draft, then)) => Task::Ask(draft, then),
+            Ok((Task::Ask(draft, then, _), note)) => Task::Ask(draft, then, note),
+            Ok((Task::Known(result), note)) => Task::Known(shown(result, note)),
             // What is wrong with an argument quotes it.
-            Ok(Task::Known(result)) | Err(result) => Task::Known(render::visible(result)),
+            Err(result) => Task::Known(shown(result, None)),
         }
     }
 
@@ -91,7 +92,7 @@ impl Task {
                 Then::Build(UserOp::of(arguments).map_err(|error| CallToolResult::error(error.to_string()))?)
             }
         };
-        Ok(Task::Ask(arguments.draft(), then))
+        Ok(Task::Ask(arguments.draft(), then, None))
     }
 
     fn asset(id: &str) -> Result<Task, CallToolResult> {
@@ -99,23 +100,30 @@ impl Task {
             .map_err(|error| render::own_error(NotCaip19::CODE, &error.to_string(), false, None))?;
         Ok(match asset.resolve() {
             Resolution::Known(text) => Task::Known(CallToolResult::text(text)),
-            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset)),
+            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset), None),
         })
     }
 
     /// Does it. Blocks.
     pub fn run(self, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
-        let result = match self {
+        let (draft, then, note) = match self {
             Task::Known(result) => return result,
-            Task::Ask(draft, then) => match draft.complete() {
-                Ok(request) => then.result(request, daemon, cancelled),
-                Err(draft) => own_wallet::with(daemon, cancelled, |wallet_id| {
-                    then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
-                }),
-            },
+            Task::Ask(draft, then, note) => (draft, then, note),
         };
-        render::visible(result.map_or_else(|failure| failure.result, CallToolResult::text))
+        let result = match draft.complete() {
+            Ok(request) => then.result(request, daemon, cancelled),
+            Err(draft) => own_wallet::with(daemon, cancelled, |wallet_id| {
+                then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
+            }),
+        };
+        shown(result.map_or_else(|failure| failure.result, CallToolResult::text), note)
     }
+}
+
+/// The result as the client gets it, with what is to be said besides.
+fn shown(mut result: CallToolResult, note: Option<String>) -> CallToolResult {
+    result.notes.extend(note);
+    render::visible(result)
 }
 
 impl Then {

@@ -86,11 +86,13 @@ pub fn tool_result(outcome: Result<Response, CallError>, repeatable: bool) -> Ca
 
 /// The result with every invisible character escaped as JSON does it, so that a token's name cannot hide words from the
 /// person who reads. The value stays what it was. Not for text that is no JSON but shown as it is.
-pub fn visible(result: CallToolResult) -> CallToolResult {
-    match text::escaped(&result.text) {
-        Cow::Borrowed(_) => result,
-        Cow::Owned(text) => CallToolResult { text, ..result },
+pub fn visible(mut result: CallToolResult) -> CallToolResult {
+    for text in [&mut result.text].into_iter().chain(&mut result.notes) {
+        if let Cow::Owned(escaped) = text::escaped(text) {
+            *text = escaped;
+        }
     }
+    result
 }
 
 /// A body that is one JSON value, as the text it came in. Everything else in a success (nothing, HTML, half an
