@@ -13,6 +13,7 @@ pub mod asset;
 pub mod binding;
 pub mod catalogue;
 pub mod connected;
+pub mod daemon_names;
 pub mod given;
 pub mod networks;
 pub mod provider;

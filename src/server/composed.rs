@@ -11,6 +11,7 @@ use crate::wallet::arguments::{Arguments, Draft};
 use crate::wallet::asset::{Asset, NotCaip19, Resolution};
 use crate::wallet::binding::{self, Defaults};
 use crate::wallet::connected;
+use crate::wallet::daemon_names::{self, Pair};
 use crate::wallet::provider;
 use crate::wallet::spec::{Composition, Effect, ToolSpec};
 use crate::wallet::userop::{BuildError, Need, UserOp};
@@ -32,9 +33,18 @@ const ASK_THE_OPERATOR: Advice = Advice {
 #[derive(Clone, Debug)]
 pub enum Task {
     /// A request, what becomes of its answer, and what is to be said besides.
-    Ask(Draft, Then, Option<String>),
+    Ask(Draft, Then, Aside),
     /// Nothing is left to ask.
     Known(CallToolResult),
+}
+
+/// What is to be said besides the result.
+#[derive(Clone, Default, Debug)]
+pub struct Aside {
+    /// What was ignored.
+    ignored: Option<String>,
+    /// Arguments that the daemon calls by another name, in case it does.
+    names: Vec<Pair>,
 }
 
 /// What becomes of the answer to the first request.
@@ -68,11 +78,12 @@ impl Task {
         let made = binding::check(spec, arguments, &defaults)
             .map_err(|error| CallToolResult::error(error.to_string()))
             .and_then(|arguments| Ok((Task::made(spec, &arguments)?, arguments.ignored())));
+        let aside = |ignored| Aside { ignored, names: daemon_names::of(spec) };
         match made {
-            Ok((Task::Ask(draft, then, _), note)) => Task::Ask(draft, then, note),
-            Ok((Task::Known(result), note)) => Task::Known(shown(result, note)),
+            Ok((Task::Ask(draft, then, _), ignored)) => Task::Ask(draft, then, aside(ignored)),
+            Ok((Task::Known(result), ignored)) => Task::Known(shown(result, &aside(ignored))),
             // What is wrong with an argument quotes it.
-            Err(result) => Task::Known(shown(result, None)),
+            Err(result) => Task::Known(shown(result, &Aside::default())),
         }
     }
 
@@ -92,7 +103,7 @@ impl Task {
                 Then::Build(UserOp::of(arguments).map_err(|error| CallToolResult::error(error.to_string()))?)
             }
         };
-        Ok(Task::Ask(arguments.draft(), then, None))
+        Ok(Task::Ask(arguments.draft(), then, Aside::default()))
     }
 
     fn asset(id: &str) -> Result<Task, CallToolResult> {
@@ -100,15 +111,15 @@ impl Task {
             .map_err(|error| render::own_error(NotCaip19::CODE, &error.to_string(), false, None))?;
         Ok(match asset.resolve() {
             Resolution::Known(text) => Task::Known(CallToolResult::text(text)),
-            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset), None),
+            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset), Aside::default()),
         })
     }
 
     /// Does it. Blocks.
     pub fn run(self, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
-        let (draft, then, note) = match self {
+        let (draft, then, aside) = match self {
             Task::Known(result) => return result,
-            Task::Ask(draft, then, note) => (draft, then, note),
+            Task::Ask(draft, then, aside) => (draft, then, aside),
         };
         let result = match draft.complete() {
             Ok(request) => then.result(request, daemon, cancelled),
@@ -116,13 +127,16 @@ impl Task {
                 then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
             }),
         };
-        shown(result.map_or_else(|failure| failure.result, CallToolResult::text), note)
+        shown(result.map_or_else(|failure| failure.result, CallToolResult::text), &aside)
     }
 }
 
 /// The result as the client gets it, with what is to be said besides.
-fn shown(mut result: CallToolResult, note: Option<String>) -> CallToolResult {
-    result.notes.extend(note);
+fn shown(mut result: CallToolResult, aside: &Aside) -> CallToolResult {
+    if let Some(hint) = daemon_names::told(&aside.names, &result.text).filter(|_| result.is_error) {
+        result.text = render::with_hint(&result.text, &hint);
+    }
+    result.notes.extend(aside.ignored.clone());
     render::visible(result)
 }
 

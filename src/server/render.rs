@@ -161,6 +161,27 @@ fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
     Failure { code: status.to_owned(), result: CallToolResult::text(text) }
 }
 
+/// The text of an error with a hint of ours behind the daemon's. Text that is no object stays as it is.
+pub fn with_hint(error: &str, ours: &str) -> String {
+    let Some(members) = json::entries(error) else { return error.to_owned() };
+    let theirs = members.iter().find(|(name, _)| name == "hint").and_then(|(_, hint)| json::string(hint));
+    let theirs = theirs.as_deref().map(|hint| hint.trim_end_matches('.'));
+    let hint = theirs.into_iter().chain([ours]).collect::<Vec<&str>>().join(". ");
+    let mut object = Object::new();
+    let mut is_said = false;
+    for (name, value) in &members {
+        // Where a hint stands: behind `retryable`, before what else the daemon tells.
+        if !is_said && (name == "hint" || ["details", "requestId", "retryAfter"].contains(&&**name)) {
+            object.string("hint", &hint);
+            is_said = true;
+        }
+        if name != "hint" {
+            object.raw(name, value.get());
+        }
+    }
+    object.optional_string("hint", Some(&*hint).filter(|_| !is_said)).finish()
+}
+
 /// The `code` of an error body, flat or inside `error`; `None` if the body is not the daemon's.
 pub fn code_of(body: &[u8]) -> Option<String> {
     ErrorBody::read(std::str::from_utf8(body).ok()?)?.code
@@ -333,6 +354,28 @@ mod tests {
             tool_result(Ok(response(429, b"{\"code\":\"X\",\"hint\":null}")), true).text,
             r#"{"error":true,"code":"X","message":"The daemon answered 429 without saying why","retryable":true}"#
         );
+    }
+
+    #[test]
+    fn a_hint_of_ours_stands_behind_the_daemons() {
+        let table = [
+            (
+                r#"{"error":true,"code":"C","retryable":false}"#,
+                r#"{"error":true,"code":"C","retryable":false,"hint":"o"}"#,
+            ),
+            (
+                r#"{"error":true,"retryable":false,"hint":"Do it","details":{"n":1.0e2},"requestId":"r"}"#,
+                r#"{"error":true,"retryable":false,"hint":"Do it. o","details":{"n":1.0e2},"requestId":"r"}"#,
+            ),
+            (
+                r#"{"error":true,"details":[],"requestId":"r","retryAfter":5}"#,
+                r#"{"error":true,"hint":"o","details":[],"requestId":"r","retryAfter":5}"#,
+            ),
+            ("wrong arguments", "wrong arguments"),
+        ];
+        for (error, told) in table {
+            assert_eq!(with_hint(error, "o"), told);
+        }
     }
 
     #[test]
