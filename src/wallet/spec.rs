@@ -184,7 +184,8 @@ pub enum Kind {
     Object(Vec<Param>),
     /// The same, published without its members.
     Unsaid(Vec<Param>),
-    /// An object whose known members are checked, sent exactly as it came: it will be hashed and signed.
+    /// An object whose known members are checked, sent exactly as it came, because it will be hashed and signed; only a
+    /// member's name in another spelling is put right.
     Verbatim(Others, Vec<Param>),
     /// An object with strings as values, such as HTTP headers.
     TextMap,
