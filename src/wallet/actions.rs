@@ -412,6 +412,7 @@ mod tests {
                 r#"{"dry_run":true}"#,
                 "`dry_run` is unknown (known: fromToken, free, map, services, network, wallet_id, gas_condition)",
             ),
+            (closed, r#"{"params":{"fromToken":"a"}}"#, "`params` is unknown (known: fromToken"),
             (closed, r#"{"from_tokn":"a"}"#, "`from_tokn` is unknown (did you mean `fromToken`?)"),
             (
                 closed,

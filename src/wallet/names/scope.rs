@@ -179,7 +179,8 @@ impl<'s> Scope<'s> {
         let mut found: Vec<Candidate> = Vec::new();
         let entries = || self.entries.iter().chain(&self.elsewhere);
         for entry in entries() {
-            found.push(Candidate::new(joined(at, entry.name), entry.name).or(entry.field));
+            let field = entry.field.split_once('.').map_or(entry.field, |(_, part)| part);
+            found.push(Candidate::new(joined(at, entry.name), entry.name).or(field));
         }
         // What belongs one step further in.
         for entry in entries() {
