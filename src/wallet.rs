@@ -13,6 +13,7 @@ pub mod asset;
 pub mod binding;
 pub mod catalogue;
 pub mod connected;
+pub mod daemon_names;
 pub mod given;
 pub mod networks;
 pub mod provider;
@@ -21,4 +22,6 @@ pub mod spec;
 pub mod toolsets;
 pub mod userop;
 
+mod names;
 mod raw;
+mod spelling;

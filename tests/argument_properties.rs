@@ -3,6 +3,8 @@
 
 #[path = "argument_properties/generate.rs"]
 mod generate;
+#[path = "argument_properties/names.rs"]
+mod names;
 #[path = "support/openapi.rs"]
 mod openapi;
 #[path = "support/prng.rs"]

@@ -119,7 +119,7 @@ fn bodies_keep_the_order_of_the_table_and_every_digit() {
         ),
         (
             "send_token",
-            r#"{"to":"a","amount":"1","token":{"x":1,"decimals":6,"address":"0x1","symbol":null,"assetId":""}}"#,
+            r#"{"to":"a","amount":"1","token":{"decimals":6,"address":"0x1","symbol":null,"assetId":""}}"#,
             r#"{"to":"a","amount":"1","type":"TOKEN_TRANSFER","token":{"address":"0x1","decimals":6}}"#,
         ),
         (
@@ -146,7 +146,7 @@ fn bodies_keep_the_order_of_the_table_and_every_digit() {
         ("sign_message", r#"{"message":""}"#, r#"{"message":""}"#),
         (
             "call_contract",
-            r#"{"to":"c","type":"TRANSFER","value":"0"}"#,
+            r#"{"to":"c","type":"CONTRACT_CALL","value":"0"}"#,
             r#"{"type":"CONTRACT_CALL","to":"c","value":"0"}"#,
         ),
         (
@@ -156,8 +156,8 @@ fn bodies_keep_the_order_of_the_table_and_every_digit() {
         ),
         (
             "send_batch",
-            r#"{"instructions":[{"to":"a", "n":1.0},{}]}"#,
-            r#"{"type":"BATCH","instructions":[{"to":"a", "n":1.0},{}]}"#,
+            r#"{"instructions":[{"to":"a", "amount":1.0},{}]}"#,
+            r#"{"type":"BATCH","instructions":[{"to":"a", "amount":1.0},{}]}"#,
         ),
         (
             "transfer_nft",
@@ -450,6 +450,293 @@ fn a_wrong_argument_is_named_with_what_was_expected_and_what_came() {
             assert_eq!(refused(tool, arguments), problems, "{tool} {arguments}");
         }
     }
+}
+
+#[test]
+fn a_name_that_means_nothing_is_refused_where_a_call_acts() {
+    const L: &str = r#"{"address":"0x7798","decimals":18,"symbol":"LINK"}"#;
+    let send = |more: &str| format!(r#"{{"to":"a","amount":"5","network":"n",{more}}}"#);
+    let batch = |second: &str| format!(r#"{{"instructions":[{{"to":"a","amount":"1"}},{second}]}}"#);
+    let table = [
+        (
+            "send_token",
+            send(r#""tokenAddress":"0x7798""#),
+            "`tokenAddress` is unknown (did you mean `token.address`?).",
+        ),
+        (
+            "send_token",
+            send(r#""token_address":"0x7798""#),
+            "`token_address` is unknown (did you mean `token.address`?).",
+        ),
+        ("send_token", send(r#""amout":"5""#), "`amout` is unknown (did you mean `amount`?)."),
+        (
+            "send_token",
+            r#"{"to":"a","amout":"5"}"#.to_owned(),
+            "`amout` is unknown (did you mean `amount`?); `amount`: expected a string, got nothing.",
+        ),
+        (
+            "send_token",
+            send(r#""dry_run":true"#),
+            "`dry_run` is unknown (known: to, amount, memo, type, token, network, wallet_id, gas_condition).",
+        ),
+        (
+            "send_token",
+            send(r#""from":"b""#),
+            "`from` is unknown (known: to, amount, memo, type, token, network, wallet_id, gas_condition).",
+        ),
+        ("send_token", send(r#""walletID":"w""#), "`walletID` is unknown (did you mean `wallet_id`?)."),
+        (
+            "send_token",
+            send(r#""max_gas_price":"7""#),
+            "`max_gas_price` is unknown (did you mean `gas_condition.max_gas_price`?).",
+        ),
+        (
+            "send_token",
+            send(&format!(r#""token":{}"#, L.replace("{", r#"{"network":"x","#))),
+            "`token.network` is unknown (did you mean `network`?).",
+        ),
+        (
+            "send_token",
+            send(&format!(r#""token":{}"#, L.replace("{", r#"{"name":"x","#))),
+            "`token.name` is unknown (known: address, decimals, symbol, assetId).",
+        ),
+        (
+            "send_token",
+            send(r#""gasCondition":{"maxPrice":"7","timout":60}"#),
+            "`gasCondition.maxPrice` is unknown (did you mean `gasCondition.max_gas_price`?); \
+             `gasCondition.timout` is unknown (did you mean `gasCondition.timeout`?).",
+        ),
+        (
+            "send_token",
+            send(r#""wallet_id":"a","walletId":"b""#),
+            "`wallet_id` is given as `wallet_id` and as `walletId`, with different values.",
+        ),
+        ("send_token", send(r#""amount":"6""#), "`amount` is given twice, with different values."),
+        (
+            "send_token",
+            send(r#""gas_condition":{"timeout":60,"maxGasPrice":"1","max_gas_price":"2"}"#),
+            "`gas_condition.max_gas_price` is given as `maxGasPrice` and as `max_gas_price`, with different values.",
+        ),
+        (
+            "call_contract",
+            r#"{"to":"c","data":"0x"}"#.to_owned(),
+            "`data` is unknown (did you mean `calldata` or `instructionData`?).",
+        ),
+        (
+            "call_contract",
+            r#"{"to":"c","type":"TRANSFER"}"#.to_owned(),
+            "`type` is unknown (known: to, calldata, abi, value, programId, instructionData, accounts, network, wallet_id, gas_condition).",
+        ),
+        (
+            "call_contract",
+            r#"{"to":"c","accounts":[{"pubkey":"k","isSigner":true,"isWritable":true,"signer":false}]}"#.to_owned(),
+            "`accounts[0].signer` is unknown (did you mean `accounts[0].isSigner`?).",
+        ),
+        (
+            "transfer_nft",
+            r#"{"to":"a","token_address":"t","token_id":"1","standard":"erc721","network":"n","address":"t"}"#.to_owned(),
+            "`address` is unknown (did you mean `token_address`?).",
+        ),
+        (
+            "x402_fetch",
+            r#"{"url":"https://a","header":{}}"#.to_owned(),
+            "`header` is unknown (did you mean `headers`?).",
+        ),
+        (
+            "sign_message",
+            r#"{"typed_data":{"types":{},"primaryType":"P","message":{},"domain":{"chainID":1}}}"#.to_owned(),
+            "`typed_data.domain.chainID` is unknown (did you mean `typed_data.domain.chainId`?).",
+        ),
+        (
+            "build_userop",
+            format!(r#"{{"wallet_id":"{WALLET}","type":"BATCH","network":"n","calls":[{{"to":"a","value":"1"}},{{"to":"a"}}]}}"#),
+            "`calls[0].value` is unknown (known: to, amount, data).",
+        ),
+        ("wc_connect", r#"{"wallet":"w"}"#.to_owned(), "`wallet` is unknown (did you mean `wallet_id`?)."),
+        // A batch: the daemon takes each instruction for what its members make it.
+        (
+            "send_batch",
+            batch(r#"{"to":"a","amount":"1","token_address":"0x7798"}"#),
+            "`instructions[1].token_address` is unknown (did you mean `instructions[1].token.address`?).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","amount":"1","tokn":{}}"#),
+            "`instructions[1].tokn` is unknown (did you mean `instructions[1].token`?).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","amount":"1","token":{"address":"0x1","decimal":6}}"#),
+            "`instructions[1].token.decimal` is unknown (did you mean `instructions[1].token.decimals`?).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","amount":"1","token":{},"calldata":"0x"}"#),
+            "`instructions[1].calldata` is unknown (known: to, amount, humanAmount, token, memo, network, gas_condition, type).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"type":"TOKEN_TRANSFER","to":"a","amount":"1"}"#),
+            "`instructions[1].type`: expected TRANSFER, which its other members make it, got the string \"TOKEN_TRANSFER\".",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"type":"NFT_TRANSFER","to":"a","token":{"address":"t","tokenId":"1"}}"#),
+            "`instructions[1].type`: expected TOKEN_TRANSFER, which its other members make it, got the string \"NFT_TRANSFER\"; \
+             `instructions[1].token.tokenId` is unknown (known: address, decimals, symbol, assetId).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","amount":"1","walletId":"w"}"#),
+            "`instructions[1].walletId` is unknown (did you mean `wallet_id`?).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","abi":[],"value":"1"}"#),
+            "`instructions[1].abi` is unknown (known: to, amount, humanAmount, memo, network, \
+             gas_condition, type); `instructions[1].value` is unknown (known: to, amount, humanAmount, \
+             memo, network, gas_condition, type).",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"to":"a","token_address":"t","\ud800":1}"#),
+            "`instructions[1]` has a name that is not Unicode.",
+        ),
+        (
+            "send_batch",
+            batch(r#"{"spender":"s","to":"a","token":{},"amount":"1"}"#),
+            "`instructions[1].to` is unknown (known: spender, token, amount, humanAmount, nft, network, \
+             gas_condition, type).",
+        ),
+    ];
+    for (tool, arguments, told) in table {
+        assert_eq!(refused(tool, &arguments), told, "{tool} {arguments}");
+    }
+}
+
+#[test]
+fn a_name_may_be_written_in_the_ways_of_the_tool_and_of_the_daemon() {
+    let same = [
+        (
+            "send_token",
+            r#"{"to":"a","amount":"5","gas_condition":{"max_gas_price":"7","timeout":60}}"#,
+            vec![
+                r#"{"to":"a","amount":"5","gasCondition":{"maxGasPrice":"7","timeout":60}}"#,
+                r#"{"to":"a","amount":"5","gas_condition":{"timeout":60,"maxGasPrice":"7"}}"#,
+                r#"{"gasCondition":null,"to":"a","amount":"5","gas_condition":{"maxGasPrice":"7","max_gas_price":"7","timeout":60}}"#,
+                r#"{"to":"a","amount":"5","gasCondition":{"timeout":60,"maxGasPrice":"7"},"gas_condition":{"max_gas_price":"\u0037","timeout":60}}"#,
+                r#"{"to":"a","amount":"5","amount":"5","gas_condition":{"max_gas_price":"7","timeout":60}}"#,
+            ],
+        ),
+        (
+            "send_token",
+            r#"{"to":"a","amount":"5","token":{"assetId":"x"}}"#,
+            vec![r#"{"to":"a","amount":"5","token":{"asset_id":"x"}}"#],
+        ),
+        (
+            "sign_message",
+            r#"{"typed_data":{"types":{},"primaryType":"P","message":{"wallet_id":1},"domain":{"chainId":1}},"sign_type":"typedData"}"#,
+            vec![
+                r#"{"typedData":{"types":{},"primaryType":"P","message":{"wallet_id":1},"domain":{"chainId":1}},"signType":"typedData"}"#,
+                r#"{"typed_data":{"types":{},"primary_type":"P","message":{"wallet_id":1},"domain":{"chain_id":1}}}"#,
+            ],
+        ),
+        (
+            "transfer_nft",
+            r#"{"to":"a","token_address":"t","token_id":"1","standard":"erc721","network":"n"}"#,
+            vec![r#"{"to":"a","tokenAddress":"t","tokenId":"1","standard":"erc721","network":"n"}"#],
+        ),
+        (
+            "call_contract",
+            r#"{"to":"p","programId":"p","instructionData":"d","accounts":[{"pubkey":"k","isSigner":true,"isWritable":false}]}"#,
+            vec![
+                r#"{"to":"p","program_id":"p","instruction_data":"d","accounts":[{"pubkey":"k","is_signer":true,"is_writable":false}]}"#,
+            ],
+        ),
+        (
+            "list_nfts",
+            r#"{"network":"n","cursor":"k","limit":5,"group_by":"collection"}"#,
+            vec![r#"{"network":"n","pageKey":"k","page_size":5,"groupBy":"collection"}"#],
+        ),
+        (
+            "get_transaction",
+            r#"{"transaction_id":"01a20238-63ed-7046-b399-42367a3cddf8"}"#,
+            vec![
+                r#"{"id":"01a20238-63ed-7046-b399-42367a3cddf8"}"#,
+                r#"{"transactionId":"01a20238-63ed-7046-b399-42367a3cddf8"}"#,
+            ],
+        ),
+        (
+            "send_batch",
+            r#"{"instructions":[{"to":"a","amount":1,"gasCondition":{"maxGasPrice":"7"}},{"to":"p","programId":"p"}]}"#,
+            vec![
+                r#"{"instructions":[{"to":"a","amount":1,"gas_condition":{"max_gas_price":"7"}},{"to":"p","program_id":"p"}]}"#,
+            ],
+        ),
+    ];
+    for (tool, usual, others) in same {
+        for other in others {
+            assert_eq!(sent(tool, other), sent(tool, usual), "{tool} {other}");
+        }
+    }
+    // A map takes any name, and what nobody looks into is sent as it came.
+    let free = [
+        ("x402_fetch", r#"{"url":"https://a","headers":{"x-any":"thing","walletId":"w"}}"#),
+        ("call_contract", r#"{"to":"c","abi":[{"any":{"thing":1.50}}]}"#),
+        (
+            "send_batch",
+            r#"{"instructions":[{"to":"c","calldata":"0x","abi":[{"any":1}]},{"to":"a","memo":""}]}"#,
+        ),
+    ];
+    for (tool, arguments) in free {
+        let body = sent(tool, arguments).body.expect("a body");
+        let inner = arguments.split_once(":").expect("members").1;
+        assert!(body.contains(&inner[inner.find(['{', '[']).expect("a value")..inner.len() - 1]), "{body}");
+    }
+}
+
+#[test]
+fn a_read_tells_what_it_left_out() {
+    let told = |tool: &str, arguments: &str| {
+        let raw = RawValue::from_string(arguments.to_owned()).expect("JSON");
+        let checked = check(catalogue::find(tool).expect("a tool"), Some(&raw), &Defaults::default());
+        checked.unwrap_or_else(|error| panic!("{error}")).ignored()
+    };
+    let table = [
+        ("get_balance", r#"{"network":"n"}"#, None),
+        (
+            "get_balance",
+            r#"{"network":"n","reason":"curious"}"#,
+            Some("`reason` was ignored: it is unknown (known: network, display_currency, wallet_id)"),
+        ),
+        (
+            "get_balance",
+            r#"{"netwrok":"n","x":1}"#,
+            Some(
+                "`netwrok` was ignored: it is unknown (did you mean `network`?); \
+                  `x` was ignored: it is unknown (known: network, display_currency, wallet_id)",
+            ),
+        ),
+        ("connect_info", r#"{"x":1}"#, Some("`x` was ignored: it is unknown (there are no arguments)")),
+        (
+            "simulate_transaction",
+            r#"{"type":"BATCH","instructions":[{"to":"a","tokenAddress":"t"}]}"#,
+            Some(
+                "`instructions[0].tokenAddress` was ignored: it is unknown (did you mean `instructions[0].token.address`?)",
+            ),
+        ),
+    ];
+    for (tool, arguments, note) in table {
+        assert_eq!(told(tool, arguments).as_deref(), note, "{tool} {arguments}");
+    }
+    assert_eq!(
+        refused("get_tokens", r#"{"netwrok":"n"}"#),
+        "`netwrok` is unknown (did you mean `network`?); `network`: expected a string, got nothing."
+    );
+    assert_eq!(
+        refused("get_balance", r#"{"wallet_id":"a","walletId":"b"}"#),
+        "`wallet_id` is given as `wallet_id` and as `walletId`, with different values."
+    );
 }
 
 #[test]

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use waiaas_mcp::json::{Object, RawValue};
 use waiaas_mcp::wallet::actions;
 use waiaas_mcp::wallet::binding::{Defaults, check};
-use waiaas_mcp::wallet::catalogue::tools;
+use waiaas_mcp::wallet::catalogue::{self, tools};
 use waiaas_mcp::wallet::schema::{hints, input_schema};
-use waiaas_mcp::wallet::spec::ToolSpec;
+use waiaas_mcp::wallet::spec::{Kind, ToolSpec};
 use waiaas_mcp::wallet::toolsets::Toolset;
 
 const UUID: &str = "01a20238-6332-7cad-839a-3b627b30d86b";
@@ -130,6 +130,47 @@ fn shipped_actions() -> Vec<ToolSpec> {
     let found = actions::read(PROVIDERS).expect("providers");
     assert!(found.odd.is_empty(), "{:?}", found.odd);
     found.actions.into_iter().map(|action| action.spec).collect()
+}
+
+/// The document describes an instruction of a batch as the body of a single transaction, without its type.
+#[test]
+fn an_instruction_has_the_members_that_the_daemons_document_gives_it() {
+    let document: Value = serde_json::from_str(include_str!("data/openapi.json")).expect("JSON");
+    let bodies = document["POST /v1/transactions/send"]["body"]["oneOf"].as_array().expect("types").clone();
+    for tool in ["send_batch", "simulate_transaction"] {
+        let params = &catalogue::find(tool).expect("a tool").params;
+        let instructions = params.iter().find(|param| param.name == "instructions").expect("an argument");
+        let Kind::Variants(_, variants) = &instructions.kind else { panic!("{tool}") };
+        assert_eq!(variants.len(), 4);
+        for variant in variants {
+            let is_it = |body: &&Value| body["properties"]["type"]["enum"] == json!([variant.name]);
+            let body = bodies.iter().find(is_it).unwrap_or_else(|| panic!("{}", variant.name));
+            let mut theirs: BTreeSet<String> =
+                body["properties"].as_object().expect("members").keys().cloned().collect();
+            theirs.remove("type");
+            let ours = variant.params.iter().map(|param| param.field.to_string());
+            assert_eq!(ours.collect::<BTreeSet<_>>(), theirs, "{}", variant.name);
+            for param in &variant.params {
+                let inner = match &param.kind {
+                    Kind::Object(params) => params,
+                    Kind::List(kind) => match &**kind {
+                        Kind::Object(params) => params,
+                        _ => continue,
+                    },
+                    _ => continue,
+                };
+                let schema = &body["properties"][&*param.field];
+                let schema = if schema["items"].is_object() { &schema["items"] } else { schema };
+                // The extract leaves out what stands deeper.
+                let Some(theirs) = schema["properties"].as_object() else { continue };
+                let ours: BTreeSet<String> = inner.iter().map(|param| param.field.to_string()).collect();
+                assert_eq!(ours, theirs.keys().cloned().collect(), "{}.{}", variant.name, param.field);
+            }
+            for mark in variant.marks {
+                assert!(variant.params.iter().any(|param| param.field == *mark), "{}: {mark}", variant.name);
+            }
+        }
+    }
 }
 
 #[test]

@@ -302,6 +302,15 @@ fn a_call_prints_the_tools_result_and_ends_with_its_outcome() {
     let (code, wrong) = call(&["get_tokens"]);
     assert_eq!(code, 1);
     assert!(wrong.contains("`network`: expected a string, got nothing"), "{wrong}");
+    // What is to be said besides does not disturb who reads the result.
+    let of_unknown = r#"{"network":"eip155:11155111","reason":"curious"}"#;
+    let common = ["--base-url", &url, "--data-dir", &data_dir, "--log", "error"];
+    let (code, stdout, stderr) = ends(&[&common[..], &["call", "get_balance", of_unknown]].concat(), &[]);
+    assert_eq!((code, serde_json::from_str::<Value>(&stdout).ok()), (0, Some(balance)));
+    assert_eq!(
+        stderr,
+        "waiaas-mcp: `reason` was ignored: it is unknown (known: network, display_currency, wallet_id)\n"
+    );
     sandbox.go_down();
     let (code, unavailable) = call(&["get_balance"]);
     assert!(code == 0 && unavailable.starts_with(r#"{"status":"daemon_unavailable""#), "{unavailable}");

@@ -199,7 +199,7 @@ pub fn error_envelope(data: &[u8]) {
             render::tool_result(Ok(response.clone()), repeatable),
             render::answer_advised(Ok(response.clone()), repeatable, advice).expect_err("no success").result,
         ];
-        for CallToolResult { text, is_error } in results {
+        for CallToolResult { text, is_error, .. } in results {
             let told = object(&text);
             assert!(told["message"].is_string(), "{text}");
             assert!(told["retryable"].is_boolean(), "{text}");

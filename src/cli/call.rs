@@ -140,6 +140,9 @@ fn print(outcome: Outcome, is_repeatable: bool) -> Result<ExitCode, Failure> {
         }
     };
     output::print(&format!("{}\n", result.text))?;
+    for note in &result.notes {
+        output::remark(&format!("waiaas-mcp: {note}"));
+    }
     Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }
 

@@ -68,11 +68,13 @@ pub struct ToolAnnotations {
 }
 
 /// The result of a tool call: one text, so that a daemon's bytes stay as they are and a client that shows only the
-/// first item shows everything.
+/// first item shows the answer; and what is to be said besides.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CallToolResult {
-    /// The text of the one content item.
+    /// The text of the first content item.
     pub text: String,
+    /// Those of the others, a line each. They are about the call, not the answer.
+    pub notes: Vec<String>,
     /// Whether the call failed in a way that the model can act on.
     pub is_error: bool,
 }
@@ -258,18 +260,20 @@ impl ToolAnnotations {
 impl CallToolResult {
     /// A result that is no error.
     pub fn text(text: impl Into<String>) -> CallToolResult {
-        CallToolResult { text: text.into(), is_error: false }
+        CallToolResult { text: text.into(), notes: Vec::new(), is_error: false }
     }
 
     /// A result that the model should act on.
     pub fn error(text: impl Into<String>) -> CallToolResult {
-        CallToolResult { text: text.into(), is_error: true }
+        CallToolResult { text: text.into(), notes: Vec::new(), is_error: true }
     }
 
     /// As the result of a request.
     pub fn to_json(&self, era: Era, server: &Implementation) -> String {
         let mut result = result(era, server, Cache::Uncacheable);
-        result.raw("content", &one_item(Object::new().string("type", "text").string("text", &self.text)));
+        let item = |text: &String| Object::new().string("type", "text").string("text", text).finish();
+        let items: Vec<String> = [&self.text].into_iter().chain(&self.notes).map(item).collect();
+        result.raw("content", &format!("[{}]", items.join(",")));
         if self.is_error {
             result.bool("isError", true);
         }

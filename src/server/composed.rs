@@ -13,6 +13,7 @@ use crate::wallet::arguments::{Arguments, Draft};
 use crate::wallet::asset::{Asset, NotCaip19, Resolution};
 use crate::wallet::binding::{self, Defaults};
 use crate::wallet::connected;
+use crate::wallet::daemon_names::{self, Pair};
 use crate::wallet::provider;
 use crate::wallet::spec::{Composition, Effect, ToolSpec};
 use crate::wallet::userop::{BuildError, Need, UserOp};
@@ -33,10 +34,19 @@ const ASK_THE_OPERATOR: Advice = Advice {
 /// What a call comes down to.
 #[derive(Clone, Debug)]
 pub enum Task {
-    /// A request, and what becomes of its answer.
-    Ask(Draft, Then),
+    /// A request, what becomes of its answer, and what is to be said besides.
+    Ask(Draft, Then, Aside),
     /// Nothing is left to ask.
     Known(CallToolResult),
+}
+
+/// What is to be said besides the result.
+#[derive(Clone, Default, Debug)]
+pub struct Aside {
+    /// What was ignored.
+    ignored: Option<String>,
+    /// Arguments that the daemon calls by another name, in case it does.
+    names: Vec<Pair>,
 }
 
 /// What becomes of the answer to the first request.
@@ -69,11 +79,13 @@ impl Task {
         let defaults = Defaults { wallet_id: daemon.wallet_id.as_deref() };
         let made = binding::check(spec, arguments, &defaults)
             .map_err(|error| CallToolResult::error(error.to_string()))
-            .and_then(|arguments| Task::made(spec, &arguments));
+            .and_then(|arguments| Ok((Task::made(spec, &arguments)?, arguments.ignored())));
+        let aside = |ignored| Aside { ignored, names: daemon_names::of(spec) };
         match made {
-            Ok(Task::Ask(draft, then)) => Task::Ask(draft, then),
+            Ok((Task::Ask(draft, then, _), ignored)) => Task::Ask(draft, then, aside(ignored)),
+            Ok((Task::Known(result), ignored)) => Task::Known(shown(result, &aside(ignored))),
             // What is wrong with an argument quotes it.
-            Ok(Task::Known(result)) | Err(result) => Task::Known(render::visible(result)),
+            Err(result) => Task::Known(shown(result, &Aside::default())),
         }
     }
 
@@ -93,7 +105,7 @@ impl Task {
                 Then::Build(UserOp::of(arguments).map_err(|error| CallToolResult::error(error.to_string()))?)
             }
         };
-        Ok(Task::Ask(arguments.draft(), then))
+        Ok(Task::Ask(arguments.draft(), then, Aside::default()))
     }
 
     fn asset(id: &str) -> Result<Task, CallToolResult> {
@@ -101,23 +113,33 @@ impl Task {
             .map_err(|error| render::own_error(NotCaip19::CODE, &error.to_string(), false, None))?;
         Ok(match asset.resolve() {
             Resolution::Known(text) => Task::Known(CallToolResult::text(text)),
-            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset)),
+            Resolution::Ask(request) => Task::Ask(request.into(), Then::Asset(asset), Aside::default()),
         })
     }
 
     /// Does it. Blocks.
     pub fn run(self, daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
-        let result = match self {
+        let (draft, then, aside) = match self {
             Task::Known(result) => return result,
-            Task::Ask(draft, then) => match draft.complete() {
-                Ok(request) => then.result(request, daemon, cancelled),
-                Err(draft) => own_wallet::with(daemon, cancelled, |wallet_id| {
-                    then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
-                }),
-            },
+            Task::Ask(draft, then, aside) => (draft, then, aside),
         };
-        render::visible(result.map_or_else(|failure| failure.result, CallToolResult::text))
+        let result = match draft.complete() {
+            Ok(request) => then.result(request, daemon, cancelled),
+            Err(draft) => own_wallet::with(daemon, cancelled, |wallet_id| {
+                then.clone().result(draft.with_wallet(wallet_id), daemon, cancelled)
+            }),
+        };
+        shown(result.map_or_else(|failure| failure.result, CallToolResult::text), &aside)
     }
+}
+
+/// The result as the client gets it, with what is to be said besides.
+fn shown(mut result: CallToolResult, aside: &Aside) -> CallToolResult {
+    if let Some(hint) = daemon_names::told(&aside.names, &result.text).filter(|_| result.is_error) {
+        result.text = render::with_hint(&result.text, &hint);
+    }
+    result.notes.extend(aside.ignored.clone());
+    render::visible(result)
 }
 
 impl Then {

@@ -97,11 +97,13 @@ pub fn tool_result(outcome: Result<Response, CallError>, repeatable: bool) -> Ca
 
 /// The result with every invisible character escaped as JSON does it, so that a token's name cannot hide words from the
 /// person who reads. The value stays what it was. Not for text that is no JSON but shown as it is.
-pub fn visible(result: CallToolResult) -> CallToolResult {
-    match text::escaped(&result.text) {
-        Cow::Borrowed(_) => result,
-        Cow::Owned(text) => CallToolResult { text, ..result },
+pub fn visible(mut result: CallToolResult) -> CallToolResult {
+    for text in [&mut result.text].into_iter().chain(&mut result.notes) {
+        if let Cow::Owned(escaped) = text::escaped(text) {
+            *text = escaped;
+        }
     }
+    result
 }
 
 /// A body that is one JSON value, as the text it came in. Everything else in a success (nothing, HTML, half an
@@ -189,6 +191,27 @@ fn no_answer(fault: &HttpFault, repeatable: bool) -> Failure {
         .bool("retryable", !unknown)
         .finish();
     Failure { code: status.to_owned(), result: CallToolResult::text(text) }
+}
+
+/// The text of an error with a hint of ours behind the daemon's. Text that is no object stays as it is.
+pub fn with_hint(error: &str, ours: &str) -> String {
+    let Some(members) = json::entries(error) else { return error.to_owned() };
+    let theirs = members.iter().find(|(name, _)| name == "hint").and_then(|(_, hint)| json::string(hint));
+    let theirs = theirs.as_deref().map(|hint| hint.trim_end_matches('.'));
+    let hint = theirs.into_iter().chain([ours]).collect::<Vec<&str>>().join(". ");
+    let mut object = Object::new();
+    let mut is_said = false;
+    for (name, value) in &members {
+        // Where a hint stands: behind `retryable`, before what else the daemon tells.
+        if !is_said && (name == "hint" || ["details", "requestId", "retryAfter"].contains(&&**name)) {
+            object.string("hint", &hint);
+            is_said = true;
+        }
+        if name != "hint" {
+            object.raw(name, value.get());
+        }
+    }
+    object.optional_string("hint", Some(&*hint).filter(|_| !is_said)).finish()
 }
 
 fn refusal(response: &Response, repeatable: bool, advice: Option<Advice>) -> Failure {
@@ -344,6 +367,28 @@ mod tests {
             tool_result(Ok(response(429, b"{\"code\":\"X\",\"hint\":null}")), true).text,
             r#"{"error":true,"code":"X","message":"The daemon answered 429 without saying why","retryable":true}"#
         );
+    }
+
+    #[test]
+    fn a_hint_of_ours_stands_behind_the_daemons() {
+        let table = [
+            (
+                r#"{"error":true,"code":"C","retryable":false}"#,
+                r#"{"error":true,"code":"C","retryable":false,"hint":"o"}"#,
+            ),
+            (
+                r#"{"error":true,"retryable":false,"hint":"Do it","details":{"n":1.0e2},"requestId":"r"}"#,
+                r#"{"error":true,"retryable":false,"hint":"Do it. o","details":{"n":1.0e2},"requestId":"r"}"#,
+            ),
+            (
+                r#"{"error":true,"details":[],"requestId":"r","retryAfter":5}"#,
+                r#"{"error":true,"hint":"o","details":[],"requestId":"r","retryAfter":5}"#,
+            ),
+            ("wrong arguments", "wrong arguments"),
+        ];
+        for (error, told) in table {
+            assert_eq!(with_hint(error, "o"), told);
+        }
     }
 
     #[test]

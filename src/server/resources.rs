@@ -213,7 +213,7 @@ fn system_status(daemon: &Daemon, cancelled: &Cancelled) -> CallToolResult {
     let session = format!(r#"{{"session":{}}}"#, daemon.session.settled_status().to_json());
     let is_object = health.text.trim_start().starts_with('{');
     let text = if is_object { with_members(&health.text, &session) } else { session };
-    CallToolResult { text, is_error: health.is_error }
+    CallToolResult { text, ..health }
 }
 
 fn request(uri: &str, wallet_id: Option<&str>) -> Request {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::catalogue::{body_network, body_wallet, gas_condition_unsaid};
 use super::given::{Odd, Property, Schema};
-use super::spec::{Effect, Kind, Param, Reach, Required, Shape, ToolSpec, body, post};
+use super::spec::{Effect, Endpoint, Kind, Param, Reach, Required, Shape, ToolSpec, body, post};
 use super::toolsets::Toolset;
 use crate::http::{Request, percent_encoded};
 use crate::json::{self, RawValue};
@@ -134,6 +134,7 @@ impl Reading {
         if self.found.actions.len() >= ACTIONS_MAX {
             return Err(Odd("there are too many actions"));
         }
+        let (params, others) = params(raw)?;
         let spec = ToolSpec {
             // The name says as much, and there are dozens.
             title: "".into(),
@@ -142,12 +143,11 @@ impl Reading {
             effect: effect(provider, action),
             reach: Reach::World,
             endpoint: {
-                let mut endpoint = post("").with_preset("params", "{}");
                 let [provider, action] = [provider, action].map(percent_encoded);
-                endpoint.path = format!("/v1/actions/{provider}/{action}").into();
-                endpoint
+                let path = format!("/v1/actions/{provider}/{action}").into();
+                Endpoint { path, others, ..post("").with_preset("params", "{}") }
             },
-            params: params(raw)?,
+            params,
             name: name.clone().into(),
         };
         self.names.insert(name);
@@ -179,20 +179,20 @@ fn description(provider: &str, raw: &RawValue) -> String {
     format!("[{provider}] {about} (chain: {chain}, risk: {risk})")
 }
 
-/// The action's own arguments, then those that every action takes.
-fn params(raw: &RawValue) -> Result<Vec<Param>, Odd> {
+/// The action's own arguments, then those that every action takes; and what else it takes, if it does.
+fn params(raw: &RawValue) -> Result<(Vec<Param>, Option<Box<Schema>>), Odd> {
     let schema = json::members(raw.get(), ["inputSchema"]).and_then(|[schema]| schema);
     let schema = schema.filter(|schema| json::is_object(schema)).map(|schema| Schema::read(schema.get()));
-    let mut params: Vec<Param> = match schema.transpose()?.and_then(Schema::into_properties) {
-        Some(properties) => properties.into_iter().map(own).collect(),
-        None => vec![body("params", Kind::Raw(Shape::Object, r#"{"type":"object"}"#.into()))],
+    let (mut params, others): (Vec<Param>, _) = match schema.transpose()?.and_then(Schema::into_members) {
+        Some((properties, others)) => (properties.into_iter().map(own).collect(), others),
+        None => (vec![body("params", Kind::Raw(Shape::Object, r#"{"type":"object"}"#.into()))], None),
     };
     for common in [body_network(), body_wallet(), gas_condition_unsaid()] {
         if params.iter().all(|param| param.name != common.name) {
             params.push(common);
         }
     }
-    Ok(params)
+    Ok((params, others))
 }
 
 fn own(property: Property) -> Param {
@@ -363,13 +363,14 @@ mod tests {
         let closed = r#"{"type":"object","properties":{"n":{"type":"number"},"a.b":{"type":"string"}},"additionalProperties":false}"#;
         let own_network =
             r#"{"type":"object","properties":{"network":{"type":"string"},"a":{"type":"string"}}}"#;
+        let map = r#"{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":{"type":"string"}}"#;
         let choice =
             r#"{"type":"object","properties":{"network":{"type":"string","enum":["eip155:1","mars"]}}}"#;
         let table = [
             (closed, "{}", r#"{"params":{}}"#),
             (
                 closed,
-                r#"{"gas_condition":{"timeout":60.0},"x":1,"a.b":"c","n":1.50,"network":"eip155:1","wallet_id":"w"}"#,
+                r#"{"gas_condition":{"timeout":60.0},"a.b":"c","n":1.50,"network":"eip155:1","wallet_id":"w"}"#,
                 r#"{"params":{"n":1.50,"a.b":"c"},"network":"ethereum-mainnet","walletId":"w","gasCondition":{"timeout":60.0}}"#,
             ),
             (
@@ -384,10 +385,81 @@ mod tests {
                 r#"{"params":{"network":"eip155:1"},"network":"ethereum-mainnet"}"#,
             ),
             ("null", r#"{"params":{"a": 1.0}}"#, r#"{"params":{"a": 1.0}}"#),
-            ("null", r#"{"a":1}"#, r#"{"params":{}}"#),
+            // What the action does not forbid is its own affair, under any name.
+            (own_network, r#"{"timeout":1,"net":"x"}"#, r#"{"params":{"timeout":1,"net":"x"}}"#),
+            (own_network, r#"{"dry_run":true}"#, r#"{"params":{"dry_run":true}}"#),
+            (map, r#"{"dry_run":"yes","a":"b"}"#, r#"{"params":{"dry_run":"yes","a":"b"}}"#),
+            (
+                own_network,
+                r#"{"walletId":"w","gasCondition":{"maxGasPrice":"7"}}"#,
+                r#"{"params":{},"walletId":"w","gasCondition":{"maxGasPrice":"7"}}"#,
+            ),
         ];
         for (schema, arguments, body) in table {
             assert_eq!(sent(schema, arguments).as_deref(), Ok(body), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn what_an_action_does_not_know_is_refused_where_it_forbids_others() {
+        let closed = r#"{"type":"object","properties":{"fromToken":{"type":"string"},"free":{"type":"object"},"map":{"type":"object","additionalProperties":{"type":"string"}},
+            "services":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"endPoint":{"type":"string"}},"additionalProperties":false}}},"additionalProperties":false}"#;
+        let open = r#"{"type":"object","properties":{"amount":{"type":"string"}}}"#;
+        let map = r#"{"type":"object","properties":{"amount":{"type":"string"}},"additionalProperties":{"type":"string"}}"#;
+        let refused = [
+            (
+                closed,
+                r#"{"dry_run":true}"#,
+                "`dry_run` is unknown (known: fromToken, free, map, services, network, wallet_id, gas_condition)",
+            ),
+            (closed, r#"{"params":{"fromToken":"a"}}"#, "`params` is unknown (known: fromToken"),
+            (closed, r#"{"from_tokn":"a"}"#, "`from_tokn` is unknown (did you mean `fromToken`?)"),
+            (
+                closed,
+                r#"{"fromToken":"a","from_token":"b"}"#,
+                "`fromToken` is given as `fromToken` and as `from_token`, with different values",
+            ),
+            (
+                closed,
+                r#"{"services":[{},{"nmae":"a"}]}"#,
+                "`services[1].nmae` is unknown (did you mean `services[1].name`?)",
+            ),
+            (closed, r#"{"services":[{"x":1}]}"#, "`services[0].x` is unknown (known: name, endPoint)"),
+            (
+                closed,
+                r#"{"gas_condition":{"maxPrice":"1"}}"#,
+                "`gas_condition.maxPrice` is unknown (did you mean `gas_condition.max_gas_price`?)",
+            ),
+            ("null", r#"{"a":1}"#, "`a` is unknown (known: params, network, wallet_id, gas_condition)"),
+            (
+                r#"{"type":"object","properties":{},"additionalProperties":false}"#,
+                r#"{"a":1}"#,
+                "`a` is unknown",
+            ),
+            // A slip in the name of an argument is one where others may be given too.
+            (open, r#"{"amuont":"1"}"#, "`amuont` is unknown (did you mean `amount`?)"),
+            (open, r#"{"walletID":"w"}"#, "`walletID` is unknown (did you mean `wallet_id`?)"),
+            (map, r#"{"note":7}"#, "`note`: expected a string, got the number 7"),
+        ];
+        for (schema, arguments, told) in refused {
+            let error = sent(schema, arguments).expect_err(arguments);
+            assert!(error.contains(told), "{told}: {error}");
+        }
+        let taken = [
+            (r#"{"from_token":"a"}"#, r#"{"params":{"fromToken":"a"}}"#),
+            (r#"{"fromToken":"a","from_token":"\u0061"}"#, r#"{"params":{"fromToken":"a"}}"#),
+            (r#"{"fromToken":null,"from_token":"a"}"#, r#"{"params":{"fromToken":"a"}}"#),
+            (
+                r#"{"free":{"any":{"thing":1.50}},"map":{"any":"name"}}"#,
+                r#"{"params":{"free":{"any":{"thing":1.50}},"map":{"any":"name"}}}"#,
+            ),
+            (
+                r#"{"services":[{"name": "a"},{"end_point": "b"}]}"#,
+                r#"{"params":{"services":[{"name": "a"},{"endPoint":"b"}]}}"#,
+            ),
+        ];
+        for (arguments, body) in taken {
+            assert_eq!(sent(closed, arguments).as_deref(), Ok(body), "{arguments}");
         }
     }
 

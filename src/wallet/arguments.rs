@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::names::Stray;
 use super::networks;
 use super::spec::{Effect, Kind, Param, Place, ToolSpec};
 use crate::http::{Request, percent_encoded};
@@ -18,6 +19,10 @@ pub struct Arguments<'s> {
     pub(super) spec: &'s ToolSpec,
     /// One for each parameter of the row; absent ones stay out of the request.
     pub(super) values: Vec<Option<Value>>,
+    /// Those that have no parameter and are sent all the same.
+    pub(super) others: Vec<(String, Box<RawValue>)>,
+    /// Those that are unknown, of a call that only reads.
+    pub(super) ignored: Vec<Stray>,
 }
 
 /// One value, as it will be sent.
@@ -74,6 +79,12 @@ impl Arguments<'_> {
         Some(self.values.get(index)?.as_ref()?.to_json())
     }
 
+    /// What the caller should know about arguments that were left out, if there were any: one line.
+    pub fn ignored(&self) -> Option<String> {
+        let told: Vec<String> = self.ignored.iter().map(Stray::ignored).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
     /// The request.
     pub fn draft(&self) -> Draft {
         let endpoint = &self.spec.endpoint;
@@ -87,12 +98,9 @@ impl Arguments<'_> {
             target.push_str(&form_encoded(value.as_text()));
         }
         let has_body = self.spec.params.iter().any(|param| param.place == Place::Body);
-        let body = || {
-            object_text(
-                endpoint.preset.as_ref().map(|(name, json)| (*name, &**json)),
-                self.given(Place::Body),
-            )
-        };
+        let others = self.others.iter().map(|(name, value)| (&**name, value.get().into())).collect();
+        let preset = endpoint.preset.as_ref().map(|(name, json)| Member::of(name, json, others));
+        let body = || object_text(preset, self.given(Place::Body));
         let request = Request {
             method: endpoint.method,
             target,
@@ -163,24 +171,32 @@ pub(super) fn text_of<'a>(params: &[Param], values: &'a [Option<Value>], name: &
 /// The value of an argument that was not given: JSON where it is an array, else a string.
 pub(super) fn unasked(kind: &Kind, text: &str) -> Value {
     match kind {
-        Kind::List(_) | Kind::Objects(_) | Kind::Given(_) | Kind::Raw(..) => Value::Json(text.to_owned()),
+        Kind::List(_) | Kind::Objects(_) | Kind::Variants(..) | Kind::Given(_) | Kind::Raw(..) => {
+            Value::Json(text.to_owned())
+        }
         _ => Value::Text(text.to_owned()),
     }
 }
 
 /// One member of a body: its own value, and what other arguments add to it.
-struct Member<'a> {
+pub(super) struct Member<'a> {
     name: &'a str,
     own: Option<Cow<'a, str>>,
     added: Vec<(&'a str, Cow<'a, str>)>,
 }
 
+impl<'a> Member<'a> {
+    /// One with this value, to which these are added already.
+    fn of(name: &'a str, json: &'a str, added: Vec<(&'a str, Cow<'a, str>)>) -> Member<'a> {
+        Member { name, own: Some(json.into()), added }
+    }
+}
+
 /// An object of these members, under the daemon's names.
 pub(super) fn object_text<'a>(
-    preset: Option<(&'a str, &'a str)>,
+    preset: Option<Member<'a>>,
     members: impl Iterator<Item = (&'a Param, &'a Value)>,
 ) -> String {
-    let preset = preset.map(|(name, json)| Member { name, own: Some(json.into()), added: Vec::new() });
     let mut found: Vec<Member<'a>> = Vec::from_iter(preset);
     for (param, value) in members {
         let (name, inner) =

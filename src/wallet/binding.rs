@@ -1,17 +1,18 @@
 //! From a call's arguments to one request, every argument checked once, here.
 //!
-//! Used by the server for each call. All that is wrong is named at once, with what was expected and what came;
-//! what the schema does not know is dropped. Numbers and nested JSON go on as the text they came in. Pure.
-//! Refuses to judge values that the schema allows: the daemon knows better and says so.
+//! Used by the server for each call. All that is wrong is named at once, with what was expected and what came. What no row
+//! knows is wrong too where a call acts; a call that only reads goes on without it, and tells it. Numbers and nested JSON go
+//! on as the text they came in. Values that the schema allows are not judged: the daemon knows better and says so. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::arguments::{Arguments, Draft, Value, object_text, text_of, unasked};
 use super::given::Schema;
+use super::names::{self, Named, Stray};
 use super::networks;
-use super::raw::{count, has_form, is_integer, is_number, shortened, shown};
-use super::spec::{Form, Kind, Param, Place, Required, Shape, Spelling, ToolSpec};
+use super::raw::{count, has_form, is_integer, is_number, shortened, shown, shown_name};
+use super::spec::{Effect, Form, Kind, Param, Place, Required, Shape, Spelling, ToolSpec};
 use crate::json::{RawValue, string};
 
 /// Problems named in one answer. More would not help whoever has to mend the call, and a list of a million
@@ -29,6 +30,7 @@ pub struct Defaults<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ArgumentError {
     tool: String,
+    strays: Vec<Stray>,
     problems: Vec<Problem>,
 }
 
@@ -36,7 +38,8 @@ impl ArgumentError {
     /// One problem that only the meaning of the arguments shows.
     pub(super) fn one(tool: &str, argument: &str, expected: &str, came: &str) -> ArgumentError {
         let [argument, expected, came] = [argument, expected, came].map(str::to_owned);
-        ArgumentError { tool: tool.to_owned(), problems: vec![Problem { argument, expected, came }] }
+        let problems = vec![Problem { argument, expected, came }];
+        ArgumentError { tool: tool.to_owned(), strays: Vec::new(), problems }
     }
 }
 
@@ -69,15 +72,23 @@ pub fn check<'s>(
     arguments: Option<&RawValue>,
     defaults: &Defaults<'_>,
 ) -> Result<Arguments<'s>, ArgumentError> {
+    let Named { text, others, strays } = arguments.map(|raw| names::read(spec, raw)).unwrap_or_default();
     let mut checker = Checker { defaults: *defaults, problems: Vec::new() };
-    let given = match arguments {
-        Some(raw) if raw.get() != "null" => checker.open(raw, "arguments"),
+    let given = match (&text, arguments) {
+        (Some(text), _) => checker.open(text, "arguments"),
+        (None, Some(raw)) if raw.get() != "null" => checker.open(raw.get(), "arguments"),
         _ => Some(Members::new()),
     };
     let values = given.and_then(|given| checker.members(&spec.params, &given, ""));
+    for (name, value) in &others {
+        spec.endpoint.others.iter().for_each(|schema| drop(checker.given(schema, value, &shown_name(name))));
+    }
+    let can_go_on = |stray: &Stray| spec.effect == Effect::Read && stray.can_be_ignored();
     match values {
-        Some(values) if checker.problems.is_empty() => Ok(Arguments { spec, values }),
-        _ => Err(ArgumentError { tool: spec.name.to_string(), problems: checker.problems }),
+        Some(values) if checker.problems.is_empty() && strays.iter().all(can_go_on) => {
+            Ok(Arguments { spec, values, others, ignored: strays })
+        }
+        _ => Err(ArgumentError { tool: spec.name.to_string(), strays, problems: checker.problems }),
     }
 }
 
@@ -106,7 +117,7 @@ impl Checker<'_> {
         }
         for param in params {
             if let Some((raw, instead)) = given(param).zip(unwanted(params, &values, param)) {
-                self.wrong(&at(param), instead, shown(raw));
+                self.wrong(&at(param), instead, shown(raw.get()));
                 all_good = false;
             }
         }
@@ -118,7 +129,7 @@ impl Checker<'_> {
                 continue;
             }
             if let Some(because) = missed(params, &values, param) {
-                let came = given(param).map_or("nothing".to_owned(), shown);
+                let came = given(param).map_or("nothing".to_owned(), |raw| shown(raw.get()));
                 self.wrong(&at(param), expected(&param.kind) + &because, came);
                 all_good = false;
             }
@@ -145,7 +156,7 @@ impl Checker<'_> {
         }
         if param.place == Place::Path && ["", ".", ".."].contains(&value.as_text()) {
             // These would change which route is asked.
-            self.wrong(at, expected(&param.kind) + " other than ``, `.` and `..`", shown(raw));
+            self.wrong(at, expected(&param.kind) + " other than ``, `.` and `..`", shown(raw.get()));
             return None;
         }
         Some(value)
@@ -169,7 +180,7 @@ impl Checker<'_> {
             Kind::Boolean => ["true", "false"].contains(&text).then(verbatim),
             Kind::Given(schema) => return self.given(schema, raw, at),
             Kind::TextMap => return self.text_map(raw, at),
-            Kind::Objects(bounds) => return self.objects(*bounds, raw, at),
+            Kind::Objects(bounds) | Kind::Variants(bounds, _) => return self.objects(*bounds, raw, at),
             Kind::Raw(Shape::Array, _) => text.starts_with('[').then(verbatim),
             Kind::Raw(Shape::Object, _) => text.starts_with('{').then(verbatim),
             // The members name what is wrong with them by themselves.
@@ -179,17 +190,17 @@ impl Checker<'_> {
                     params.iter().zip(&values).filter_map(|(param, value)| Some((param, value.as_ref()?)));
                 Some(Value::Json(object_text(None, members)))
             }
-            Kind::Verbatim(params) => self.nested(params, raw, at).map(|_| verbatim()),
+            Kind::Verbatim(_, params) => self.nested(params, raw, at).map(|_| verbatim()),
             Kind::List(kind) => return self.list(kind, raw, at),
         };
-        if good.is_none() && !matches!(kind, Kind::Object(_) | Kind::Unsaid(_) | Kind::Verbatim(_)) {
-            self.wrong(at, expected(kind), shown(raw));
+        if good.is_none() && !matches!(kind, Kind::Object(_) | Kind::Unsaid(_) | Kind::Verbatim(..)) {
+            self.wrong(at, expected(kind), shown(raw.get()));
         }
         good
     }
 
     fn nested(&mut self, params: &[Param], raw: &RawValue, at: &str) -> Option<Vec<Option<Value>>> {
-        let given = self.open(raw, at)?;
+        let given = self.open(raw.get(), at)?;
         self.members(params, &given, &format!("{at}."))
     }
 
@@ -212,15 +223,15 @@ impl Checker<'_> {
             self.wrong(at, format!("{least} to {most} objects"), format!("{}", items.len()));
         }
         for (index, item) in items.iter().enumerate().filter(|(_, item)| !item.get().starts_with('{')) {
-            self.wrong(&format!("{at}[{index}]"), "an object".to_owned(), shown(item));
+            self.wrong(&format!("{at}[{index}]"), "an object".to_owned(), shown(item.get()));
         }
         (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
     }
 
     fn text_map(&mut self, raw: &RawValue, at: &str) -> Option<Value> {
         let before = self.problems.len();
-        for (name, value) in self.open(raw, at)?.iter().filter(|(_, value)| string(value).is_none()) {
-            self.wrong(&format!("{at}.{}", shortened(name)), "a string".to_owned(), shown(value));
+        for (name, value) in self.open(raw.get(), at)?.iter().filter(|(_, value)| string(value).is_none()) {
+            self.wrong(&format!("{at}.{}", shortened(name)), "a string".to_owned(), shown(value.get()));
         }
         (self.problems.len() == before).then(|| Value::Json(raw.get().to_owned()))
     }
@@ -234,15 +245,15 @@ impl Checker<'_> {
     fn items<'r>(&mut self, raw: &'r RawValue, at: &str) -> Option<Vec<&'r RawValue>> {
         let items = serde_json::from_str(raw.get()).ok();
         if items.is_none() {
-            self.wrong(at, "an array".to_owned(), shown(raw));
+            self.wrong(at, "an array".to_owned(), shown(raw.get()));
         }
         items
     }
 
-    fn open<'r>(&mut self, raw: &'r RawValue, at: &str) -> Option<Members<'r>> {
-        let members = serde_json::from_str(raw.get()).ok();
+    fn open<'r>(&mut self, text: &'r str, at: &str) -> Option<Members<'r>> {
+        let members = serde_json::from_str(text).ok();
         if members.is_none() {
-            self.wrong(at, "an object".to_owned(), shown(raw));
+            self.wrong(at, "an object".to_owned(), shown(text));
         }
         members
     }
@@ -333,20 +344,28 @@ fn expected(kind: &Kind) -> String {
         Kind::Boolean => "true or false".to_owned(),
         Kind::Object(_)
         | Kind::Unsaid(_)
-        | Kind::Verbatim(_)
+        | Kind::Verbatim(..)
         | Kind::TextMap
         | Kind::Raw(Shape::Object, _) => "an object".to_owned(),
-        Kind::List(_) | Kind::Objects(_) | Kind::Raw(Shape::Array, _) => "an array".to_owned(),
+        Kind::List(_) | Kind::Objects(_) | Kind::Variants(..) | Kind::Raw(Shape::Array, _) => {
+            "an array".to_owned()
+        }
     }
 }
 
-/// `wrong arguments for get_tokens, nothing was sent: `network`: expected a string, got nothing.`
+/// `wrong arguments for get_tokens, nothing was sent: `netwrok` is unknown (did you mean `network`?); `network`: expected a
+/// string, got nothing.`
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wrong arguments for {}, nothing was sent", self.tool)?;
-        for (index, Problem { argument, expected, came }) in self.problems.iter().enumerate() {
-            let separator = if index == 0 { ":" } else { ";" };
+        let mut separator = ":";
+        for stray in &self.strays {
+            write!(f, "{separator} {stray}")?;
+            separator = ";";
+        }
+        for Problem { argument, expected, came } in &self.problems {
             write!(f, "{separator} `{argument}`: expected {expected}, got {came}")?;
+            separator = ";";
         }
         f.write_str(".")
     }

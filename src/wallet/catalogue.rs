@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::spec::{Kind, Param, Required, Shape, ToolSpec, body, path, query};
+use super::spec::{Kind, Param, Required, Shape, ToolSpec, Variant, body, path, query};
 
 mod admin;
 mod agent_identity;
@@ -194,12 +194,56 @@ fn token(required: Required) -> Vec<Param> {
     ]
 }
 
-/// An account of a Solana instruction.
-fn account() -> Vec<Param> {
-    vec![
+/// The accounts of a Solana instruction.
+fn accounts() -> Kind {
+    let account = vec![
         body("pubkey", Kind::Text).required(),
         body("isSigner", Kind::Boolean).required(),
         body("isWritable", Kind::Boolean).required(),
+    ];
+    Kind::List(Box::new(Kind::Object(account)))
+}
+
+/// The instructions of a batch, in the order in which the daemon asks what one is. It has more members for them than the
+/// tools for one transaction have arguments.
+fn instructions() -> Vec<Variant> {
+    let text = |name| body(name, Kind::Text);
+    let token = || body("token", Kind::Object(token(Required::Never)));
+    let nft = Kind::Object(vec![text("tokenId"), text("standard")]);
+    let more = |name| {
+        let members = vec![text("programId"), text("data"), body("accounts", accounts())];
+        body(name, Kind::List(Box::new(Kind::Object(members))))
+    };
+    let amounts = || [text("amount"), text("humanAmount")];
+    let kind = |name, marks, params: Vec<Param>| {
+        let params = params.into_iter().chain([body_network(), gas_condition()]).collect();
+        Variant { name, marks, params }
+    };
+    let [amount, human_amount] = amounts();
+    let approve = vec![text("spender"), token(), amount, human_amount, body("nft", nft)];
+    let [amount, human_amount] = amounts();
+    let token_transfer = vec![text("to"), amount, human_amount, token(), text("memo")];
+    let [amount, human_amount] = amounts();
+    let transfer = vec![text("to"), amount, human_amount, text("memo")];
+    let call = vec![
+        text("to"),
+        text("calldata"),
+        body("abi", Kind::Objects(None)),
+        text("value"),
+        text("programId"),
+        text("instructionData"),
+        body("accounts", accounts()),
+        more("preInstructions"),
+        more("postInstructions"),
+        body("addressLookupTableAddresses", Kind::List(Box::new(Kind::Text))),
+        text("actionProvider"),
+        text("actionName"),
+    ];
+    vec![
+        kind("APPROVE", &["spender"], approve),
+        kind("TOKEN_TRANSFER", &["token"], token_transfer),
+        kind("CONTRACT_CALL", &["programId", "calldata"], call),
+        kind("TRANSFER", &[], transfer),
     ]
 }
 

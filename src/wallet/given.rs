@@ -26,6 +26,8 @@ pub struct Schema {
     items: Option<Box<Schema>>,
     /// The values of members without a name of their own.
     additional: Option<Box<Schema>>,
+    /// There are none.
+    closed: bool,
     properties: Vec<Property>,
 }
 
@@ -66,19 +68,48 @@ impl Schema {
         reading::schema(text)
     }
 
-    /// The members, if it is an object that has them or says that it has none.
-    pub fn into_properties(self) -> Option<Vec<Property>> {
-        let is_open = self.free || (self.properties.is_empty() && !self.is_closed());
-        (self.kind == Kind::Object && !is_open).then_some(self.properties)
+    /// Of which nothing is known.
+    fn of_anything() -> Schema {
+        Schema {
+            kind: Kind::String,
+            description: String::new(),
+            free: true,
+            choices: Vec::new(),
+            words: Vec::new(),
+            items: None,
+            additional: None,
+            closed: false,
+            properties: Vec::new(),
+        }
+    }
+
+    /// The members, and what others may be; if it is an object that has members or says that it has none.
+    pub fn into_members(self) -> Option<(Vec<Property>, Option<Box<Schema>>)> {
+        let is_open = self.free || (self.properties.is_empty() && !self.closed);
+        let others = match (self.closed, self.additional) {
+            (true, _) => None,
+            (false, additional) => Some(additional.unwrap_or_else(|| Box::new(Schema::of_anything()))),
+        };
+        (self.kind == Kind::Object && !is_open).then_some((self.properties, others))
+    }
+
+    /// The members of an object with their schemas, whether there are no others, and what others are if that is said.
+    /// `None` if it is no object, or one of which nothing is known.
+    pub(super) fn names(&self) -> Option<(impl Iterator<Item = (&str, &Schema)>, bool, Option<&Schema>)> {
+        let is_known = self.closed || self.additional.is_some() || !self.properties.is_empty();
+        let members = self.properties.iter().map(|property| (&*property.name, &property.schema));
+        let is_object = self.kind == Kind::Object && !self.free;
+        (is_object && is_known).then_some((members, self.closed, self.additional.as_deref()))
+    }
+
+    /// What each item is, if it is an array of which that is known.
+    pub(super) fn item(&self) -> Option<&Schema> {
+        self.items.as_deref().filter(|_| self.kind == Kind::Array && !self.free)
     }
 
     /// Any string.
     pub fn is_any_string(&self) -> bool {
         self.kind == Kind::String && !self.free && self.choices.is_empty()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.words.iter().any(|(word, value)| *word == "additionalProperties" && value == "false")
     }
 
     /// As published: an object, as text.
@@ -125,7 +156,7 @@ impl Schema {
             return;
         }
         if !self.kind.takes(raw) || !self.is_choice(raw) || !self.is_within(raw) {
-            return wrong(at, self.expected(), shown(raw));
+            return wrong(at, self.expected(), shown(raw.get()));
         }
         match self.kind {
             Kind::Array => {

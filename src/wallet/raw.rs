@@ -5,7 +5,10 @@
 
 use super::spec::Form;
 use crate::ids::is_uuid;
-use crate::json::RawValue;
+use crate::json;
+
+/// Characters of a name that are shown. The longest argument has 32.
+const NAME_CHARS_MAX: usize = 64;
 
 /// Characters of a wrong value that are shown.
 const SHOWN_CHARS_MAX: usize = 40;
@@ -66,6 +69,19 @@ pub(super) fn count(text: &str) -> Option<u64> {
     exact().or_else(rounded)
 }
 
+/// A name that somebody else chose, as it stands between quotes.
+pub(super) fn shown_name(name: &str) -> String {
+    let mut quoted = String::new();
+    json::push_string(
+        &mut quoted,
+        match name.char_indices().nth(NAME_CHARS_MAX) {
+            Some((end, _)) => &name[..end],
+            None => name,
+        },
+    );
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 /// The beginning of a text that somebody else chose.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
@@ -75,8 +91,7 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// What came, in a few words.
-pub(super) fn shown(raw: &RawValue) -> String {
-    let text = raw.get();
+pub(super) fn shown(text: &str) -> String {
     let cut = || shortened(text);
     match text.as_bytes().first() {
         Some(b'{') => "an object".to_owned(),

@@ -93,10 +93,10 @@ fn property(kind: &Kind, about: &str) -> String {
             let words = array_of_strings(published.map(|spelling| spelling.given));
             typed("string", about).raw("enum", &words).finish()
         }
-        Kind::Object(params) | Kind::Verbatim(params) => object(params, about),
+        Kind::Object(params) | Kind::Verbatim(_, params) => object(params, about),
         Kind::Unsaid(_) => typed("object", about).finish(),
         Kind::TextMap => typed("object", about).raw("additionalProperties", r#"{"type":"string"}"#).finish(),
-        Kind::Objects(bounds) => {
+        Kind::Objects(bounds) | Kind::Variants(bounds, _) => {
             let mut schema = typed("array", about);
             // Some clients refuse objects within arrays that have no properties.
             schema.raw("items", r#"{"type":"object","properties":{}}"#);

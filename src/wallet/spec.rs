@@ -65,6 +65,9 @@ pub struct Endpoint {
     /// A member that the body always begins with, and its JSON: the `type` where the tool stands for one type of
     /// transaction. If it is an object, arguments may add to it.
     pub preset: Option<(&'static str, Cow<'static, str>)>,
+    /// What the values are of arguments that have no parameter, and become members of the preset's object. `None`: there
+    /// are no such arguments.
+    pub others: Option<Box<Schema>>,
     /// Set where the daemon's answer is not the result yet; the route is that of the first request then.
     pub composed: Option<Composition>,
 }
@@ -181,19 +184,43 @@ pub enum Kind {
     Object(Vec<Param>),
     /// The same, published without its members.
     Unsaid(Vec<Param>),
-    /// An object whose known members are checked, sent exactly as it came: it will be hashed and signed.
-    Verbatim(Vec<Param>),
+    /// An object whose known members are checked, sent exactly as it came, because it will be hashed and signed; only a
+    /// member's name in another spelling is put right.
+    Verbatim(Others, Vec<Param>),
     /// An object with strings as values, such as HTTP headers.
     TextMap,
     /// An array of one kind.
     List(Box<Kind>),
     /// An array of objects that nobody looks into, such as an ABI; their least and largest number, if bounded.
     Objects(Option<(usize, usize)>),
+    /// An array of objects of these kinds, sent as they came. Only their members' names are looked at. Published as the
+    /// one before.
+    Variants(Option<(usize, usize)>, Vec<Variant>),
     /// What the daemon's own schema says, sent exactly as it came.
     Given(Box<Schema>),
     /// Any JSON of this shape, sent exactly as it came, published with this schema (the text of an object, its
     /// description included).
     Raw(Shape, Cow<'static, str>),
+}
+
+/// One of several kinds of object that the daemon tells apart by their members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variant {
+    /// What it is called.
+    pub name: &'static str,
+    /// It is this one if it has one of these, under the daemon's names; none: if it is none of the others before.
+    pub marks: &'static [&'static str],
+    /// Its members.
+    pub params: Vec<Param>,
+}
+
+/// What becomes of members that have no parameter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Others {
+    /// They mean nothing.
+    Refused,
+    /// They are sent as they came.
+    Taken,
 }
 
 /// The form of a string.
@@ -257,7 +284,7 @@ pub fn delete(path: &'static str) -> Endpoint {
 }
 
 fn endpoint(method: Method, path: &'static str) -> Endpoint {
-    Endpoint { method, path: path.into(), preset: None, composed: None }
+    Endpoint { method, path: path.into(), preset: None, others: None, composed: None }
 }
 
 impl Endpoint {

@@ -305,7 +305,7 @@ mod tests {
                 r#"{"type":"CONTRACT_CALL","to":"0xc","value":"7"}"#,
             ),
             (
-                r#""type":"BATCH","calls":[{"to":"0x1","amount":"1","data":"0x"},{"to":"0x2","data":"","x":1}]"#,
+                r#""type":"BATCH","calls":[{"to":"0x1","amount":"1","data":"0x"},{"to":"0x2","data":""}]"#,
                 "nothing",
                 "",
                 r#"{"type":"BATCH","instructions":[{"to":"0x1","amount":"1"},{"to":"0x2","amount":"0"}]}"#,

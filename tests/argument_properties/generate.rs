@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use waiaas_mcp::wallet::schema::input_schema;
-use waiaas_mcp::wallet::spec::{Form, Kind, Param, Place, Required, Shape, ToolSpec};
+use waiaas_mcp::wallet::spec::{Effect, Form, Kind, Param, Place, Required, Shape, ToolSpec};
 
 use crate::prng::Prng;
 
@@ -31,10 +31,20 @@ const STRINGS: [&str; 12] = [
 const ANYTHING: [&str; 7] =
     ["null", "true", "-0.10", "\"text\"", "[1,[2,{}]]", "{\"a\":{\"b\":[]}}", "12345678901234567890"];
 
+/// Instructions of a batch, of every kind.
+const INSTRUCTIONS: [&str; 6] = [
+    r#"{"to":"a","amount":"1"}"#,
+    r#"{"type":"TRANSFER","to":"a","humanAmount":"1.5","memo":"","gasCondition":{"maxGasPrice":"7"}}"#,
+    r#"{"to":"a","amount":"1","token":{"address":"0x1","decimals":6,"symbol":"T"},"network":"mars"}"#,
+    r#"{"to":"a","calldata":"0x","value":"0","abi":[{"any":"thing"}]}"#,
+    r#"{"type":"CONTRACT_CALL","to":"a","programId":"p","accounts":[{"pubkey":"k","isSigner":true,"isWritable":false}]}"#,
+    r#"{"spender":"s","amount":"1","token":{"assetId":"x"},"nft":{"tokenId":"1","standard":"ERC-721"}}"#,
+];
+
 /// One random call.
 pub(crate) struct Call {
     /// Each argument and its JSON, in the order they are written.
-    members: Vec<(String, String)>,
+    pub(crate) members: Vec<(String, String)>,
     /// What an action's provider must receive.
     pub(crate) sent: Map<String, Value>,
     /// The places that were made wrong, as a message names them.
@@ -108,7 +118,8 @@ impl Generator {
                 call.sent.insert(param.name.to_string(), serde_json::from_str(value).expect("JSON"));
             }
         }
-        while self.prng.chance(300) {
+        // Where nothing is done but reading, what is unknown is left out.
+        while tool.effect == Effect::Read && self.prng.chance(300) {
             let name = format!("unknown{}", self.prng.between(0, 1_000_000));
             let value = *self.prng.pick(&ANYTHING);
             call.set(&name, value.to_owned());
@@ -161,8 +172,9 @@ impl Generator {
                 false => r#"{"symbol":"T","address":"0x1","decimals":6}"#.to_owned(),
             },
             ("send_batch" | "simulate_transaction", "instructions") => {
-                let count = usize::try_from(self.prng.between(2, 20)).expect("small");
-                format!("[{}]", vec![r#"{"to":"a","amount":"1"}"#; count].join(","))
+                let count = self.prng.between(2, 20);
+                let instructions: Vec<&str> = (0..count).map(|_| *self.prng.pick(&INSTRUCTIONS)).collect();
+                format!("[{}]", instructions.join(","))
             }
             _ if param.place == Place::Path && matches!(param.kind, Kind::Text | Kind::Wallet) => {
                 json!(self.prng.pick(&STRINGS)).to_string()
@@ -191,7 +203,7 @@ impl Generator {
             }
             Kind::Number => self.prng.between(1, 1_000).to_string(),
             Kind::Boolean => self.prng.chance(500).to_string(),
-            Kind::Object(params) | Kind::Unsaid(params) | Kind::Verbatim(params) => {
+            Kind::Object(params) | Kind::Unsaid(params) | Kind::Verbatim(_, params) => {
                 let mut members = Vec::new();
                 for param in params {
                     if param.required == Required::Always || self.prng.chance(500) {
@@ -209,6 +221,7 @@ impl Generator {
                 format!("[{}]", items.join(","))
             }
             Kind::Objects(_) => r#"[{"type":"function","name":"f"},{"a":[1e10]}]"#.to_owned(),
+            Kind::Variants(..) => format!("[{}]", INSTRUCTIONS.join(",")),
             Kind::Given(_) => self.of_schema(published).to_string(),
             Kind::Raw(Shape::Array, _) => format!("[{}]", ANYTHING.join(",")),
             Kind::Raw(Shape::Object, _) => match published["additionalProperties"].is_object() {
@@ -333,7 +346,7 @@ impl Generator {
     fn wrong_of_kind(&mut self, kind: &Kind) -> (String, String) {
         let goes_inside = self.prng.chance(500);
         match kind {
-            Kind::Object(params) | Kind::Verbatim(params) if goes_inside => {
+            Kind::Object(params) | Kind::Verbatim(_, params) if goes_inside => {
                 let inner = self.prng.pick(params).clone();
                 let (at, value) = self.wrong_of_kind(&inner.kind);
                 (format!(".{}{at}", inner.name), format!("{{{}:{value}}}", json!(inner.name)))
@@ -343,7 +356,9 @@ impl Generator {
                 let (at, value) = self.wrong_of_kind(inner);
                 (format!("[0]{at}"), format!("[{value}]"))
             }
-            Kind::Objects(_) if goes_inside => ("[1]".to_owned(), r#"[{},7,{}]"#.to_owned()),
+            Kind::Objects(_) | Kind::Variants(..) if goes_inside => {
+                ("[1]".to_owned(), r#"[{},7,{}]"#.to_owned())
+            }
             Kind::Given(schema) => {
                 let schema: Value = serde_json::from_str(&schema.to_json()).expect("a schema");
                 self.wrong_for_schema(&schema)
@@ -413,13 +428,13 @@ fn wrong_as_a_whole(kind: &Kind) -> &'static [&'static str] {
         Kind::Number => &["\"7\"", "true", "[7]", "{}", "\"NaN\""],
         Kind::Count => &["-1", "1.5", "\"7\"", "true", "1e999"],
         Kind::Boolean => &["\"true\"", "0", "[]"],
-        Kind::Raw(Shape::Array, _) | Kind::List(_) | Kind::Objects(_) => {
+        Kind::Raw(Shape::Array, _) | Kind::List(_) | Kind::Objects(_) | Kind::Variants(..) => {
             &["7", "true", "{}", "\"[]\"", "{\"0\":1}"]
         }
         Kind::Raw(Shape::Object, _)
         | Kind::Object(_)
         | Kind::Unsaid(_)
-        | Kind::Verbatim(_)
+        | Kind::Verbatim(..)
         | Kind::TextMap => &["7", "true", "[]", "[{}]", "\"{}\""],
     }
 }

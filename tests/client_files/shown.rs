@@ -156,6 +156,33 @@ fn add_commands_are_quoted_for_the_shell() {
 }
 
 #[test]
+fn a_name_that_some_shell_reads_between_quotes_is_left_out_of_a_command() {
+    let shown = |name: &str, system| {
+        let target = Target {
+            command: "/opt/waiaas-mcp".into(),
+            data_dir: "/data".into(),
+            wallet_name: Some(name.to_owned()),
+            ..Target::default()
+        };
+        let entry = Entry::new("waiaas", &target).expect("Unicode");
+        ["claude-code", "codex", "gemini", "vscode"]
+            .map(|name| add_command(client(name), &entry, system).expect("it has one"))
+            .map(|command| command.contains("WAIAAS_WALLET_NAME"))
+    };
+    for name in ["main", "two words", "日本", "it's $(x) `y` \"z\" %A% ! ; & |"] {
+        assert_eq!(shown(name, System::Linux), [true; 4], "{name}");
+    }
+    // In fish a backslash escapes a quote within quotes.
+    assert_eq!(shown("a\\'; touch ran; '", System::Linux), [false; 4]);
+    for name in ["main", "two words", "日本"] {
+        assert_eq!(shown(name, System::Windows), [true; 4], "{name}");
+    }
+    for name in ["a\"b", "%COMSPEC%", "$(x)", "a`b", "a\\b", "a!b", "a&b", "it's", "\u{201c}&calc&\u{201d}"] {
+        assert_eq!(shown(name, System::Windows), [false; 4], "{name}");
+    }
+}
+
+#[test]
 fn keys_are_short_safe_and_different() {
     assert_eq!(keys(&[(WALLET, Some("Main"))]), ["waiaas"]);
     let table = [

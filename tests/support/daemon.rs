@@ -222,6 +222,14 @@ impl Daemon {
         }
     }
 
+    /// The ids of all wallets, those on Ethereum first.
+    pub(crate) fn wallet_ids(&self) -> Vec<String> {
+        let answer = self.ask("GET", "/v1/wallets", "");
+        let mut wallets = answer["items"].as_array().expect("an array").clone();
+        wallets.sort_by_key(|wallet| wallet["chain"] != "ethereum");
+        wallets.iter().map(|wallet| wallet["id"].as_str().expect("text").to_owned()).collect()
+    }
+
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger(self.ask("GET", "/sandbox/ledger", ""))
     }

@@ -10,6 +10,8 @@ pub(crate) struct Outcome {
     /// The text, if it is JSON.
     pub(crate) body: Value,
     pub(crate) text: String,
+    /// What else is said.
+    pub(crate) notes: Vec<String>,
     pub(crate) is_error: bool,
     pub(crate) took: Duration,
 }
@@ -56,10 +58,12 @@ pub(crate) fn outcome(answer: &Value) -> Outcome {
     let result = &answer["result"];
     let text =
         result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("no result: {answer}")).to_owned();
-    assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{answer}");
+    let items = result["content"].as_array().expect("an array").iter().skip(1);
+    let notes = items.map(|item| item["text"].as_str().expect("text").to_owned()).collect();
     Outcome {
         body: serde_json::from_str(&text).unwrap_or(Value::Null),
         text,
+        notes,
         is_error: result["isError"] == true,
         took: Duration::ZERO,
     }

@@ -3,12 +3,12 @@
 //! Used by the catalogue. Pure data; refuses to know how a row becomes a schema or a request.
 
 use super::{
-    TRANSACTION_TYPES, account, body_network, body_wallet, gas_condition, query_currency, query_network,
-    query_wallet, query_wallet_as_is, token,
+    TRANSACTION_TYPES, accounts, body_network, body_wallet, gas_condition, instructions, query_currency,
+    query_network, query_wallet, query_wallet_as_is, token,
 };
 use crate::wallet::spec::{
-    Composition, Effect, Form, Implied, Kind, Param, Reach, Required, Shape, ToolSpec, body, get, path, post,
-    query, unsent,
+    Composition, Effect, Form, Implied, Kind, Others, Param, Reach, Required, Shape, ToolSpec, body, get,
+    path, post, query, unsent,
 };
 use crate::wallet::toolsets::Toolset;
 
@@ -94,7 +94,7 @@ fn wallet_tools() -> Vec<ToolSpec> {
                 body("sign_type", Kind::Choice(&["personal", "typedData"]))
                     .sent_as("signType")
                     .implied(&[Implied { given: Some("typed_data"), value: "typedData" }]),
-                body("typed_data", Kind::Verbatim(typed_data())).sent_as("typedData"),
+                body("typed_data", Kind::Verbatim(Others::Taken, typed_data())).sent_as("typedData"),
                 body_network(),
                 body_wallet(),
             ],
@@ -250,9 +250,9 @@ fn simulated() -> Vec<Param> {
         body("value", Kind::Text).about("wei"),
         body("programId", Kind::Text),
         body("instructionData", Kind::Text).about("base64"),
-        body("accounts", Kind::List(Box::new(Kind::Object(account())))),
+        body("accounts", accounts()),
         body("spender", Kind::Text),
-        body("instructions", Kind::Objects(None)),
+        body("instructions", Kind::Variants(None, instructions())),
         body_network(),
         body_wallet(),
         gas_condition(),
@@ -278,7 +278,8 @@ fn typed_data() -> Vec<Param> {
         body("salt", Kind::Text),
     ];
     vec![
-        body("domain", Kind::Verbatim(domain)).required(),
+        // The daemon hashes these five. A misspelt one is missing, and the signature would hold on every chain.
+        body("domain", Kind::Verbatim(Others::Refused, domain)).required(),
         body("types", Kind::Raw(Shape::Object, TYPES.into())).required(),
         body("primaryType", Kind::Text).required(),
         body("message", Kind::Raw(Shape::Object, r#"{"type":"object"}"#.into())).required(),

@@ -2,7 +2,10 @@
 //!
 //! Used by the catalogue. Pure data; refuses to know how a row becomes a schema or a request.
 
-use super::{account, body_network, body_wallet, gas_condition, query_network, query_wallet_as_is, token};
+use super::{
+    accounts, body_network, body_wallet, gas_condition, instructions, query_network, query_wallet_as_is,
+    token,
+};
 use crate::wallet::spec::{
     Effect, Form, Implied, Kind, Reach, Required, ToolSpec, body, get, post, query, unsent,
 };
@@ -37,7 +40,7 @@ fn sending_tools() -> Vec<ToolSpec> {
                 body("value", Kind::Text).about("wei"),
                 body("programId", Kind::Text),
                 body("instructionData", Kind::Text).about("base64"),
-                body("accounts", Kind::List(Box::new(Kind::Object(account())))),
+                body("accounts", accounts()),
                 body_network(),
                 body_wallet(),
                 gas_condition(),
@@ -72,7 +75,7 @@ fn sending_tools() -> Vec<ToolSpec> {
             reach: Reach::World,
             endpoint: post("/v1/transactions/send").transaction("BATCH"),
             params: vec![
-                body("instructions", Kind::Objects(Some(BATCH_SIZES)))
+                body("instructions", Kind::Variants(Some(BATCH_SIZES), instructions()))
                     .required()
                     .about("Bodies as of single transactions, without type"),
                 body_network(),

@@ -87,6 +87,7 @@ impl<'a> Reader<'a> {
             words: Vec::new(),
             items: None,
             additional: None,
+            closed: false,
             properties: Vec::new(),
         };
         if schema.free {
@@ -154,9 +155,12 @@ impl<'a> Reader<'a> {
             {
                 schema.additional = Some(Box::new(self.schema(text, depth)?));
             }
-            // Members without a name are dropped or passed on as they always are; only whether there are any counts.
-            Some("false") if schema.properties.is_empty() => {
-                schema.words.push(("additionalProperties", "false".to_owned()));
+            Some("false") => {
+                schema.closed = true;
+                // Published only where it says something: what has no members is else taken for what may have any.
+                if schema.properties.is_empty() {
+                    schema.words.push(("additionalProperties", "false".to_owned()));
+                }
             }
             _ => {}
         }
@@ -206,6 +210,7 @@ impl<'a> Reader<'a> {
                 words: if all_strings { vec![("minLength", "1".to_owned())] } else { Vec::new() },
                 items: None,
                 additional: None,
+                closed: false,
                 properties: Vec::new(),
             },
         };
