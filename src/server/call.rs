@@ -16,6 +16,10 @@ use crate::session::shared::SharedSession;
 
 use super::render::CallError;
 
+/// Tokens that one call is tried with: the one that was refused, the token file's, the environment's. Each refusal came before
+/// anything happened.
+const TOKENS_MAX: u32 = 3;
+
 /// The daemon as calls see it.
 pub struct Daemon {
     /// How requests travel.
@@ -30,7 +34,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Sends `request` with the session's token. Without a usable one the token file is looked at first. If the
-    /// daemon refuses the token, it is looked at too, and another token gets one more attempt: a refused request
+    /// daemon refuses the token, it is looked at too, and another token gets an attempt: a refused request
     /// was refused before anything happened, so that is safe for every method. If the daemon, asked about the token,
     /// accepts it, the refusal is this call's own answer.
     ///
@@ -54,23 +58,22 @@ impl Daemon {
         if lease.session.is_none() {
             lease = self.session.renewed_after(lease.generation);
         }
-        let session = lease.session.ok_or_else(|| self.no_session())?;
-        let response = self.send(request, Some(&session), time_max, cancelled)?;
-        if !is_about_the_token(&response) {
-            return Ok(response);
+        let mut attempts = 1;
+        loop {
+            let session = lease.session.ok_or_else(|| self.no_session())?;
+            let response = self.send(request, Some(&session), time_max, cancelled)?;
+            if !is_about_the_token(&response) {
+                return Ok(response);
+            }
+            // The session has to know in any case.
+            let renewed = self.session.renewed_after(lease.generation);
+            let has_another = renewed.generation != lease.generation;
+            if renewed.session.is_some() && (!has_another || attempts == TOKENS_MAX) {
+                return Ok(response);
+            }
+            lease = renewed;
+            attempts += 1;
         }
-        let renewed = self.session.renewed_after(lease.generation);
-        let session = renewed.session.ok_or_else(|| self.no_session())?;
-        if renewed.generation == lease.generation {
-            return Ok(response);
-        }
-        let response = self.send(request, Some(&session), time_max, cancelled)?;
-        if !is_about_the_token(&response) {
-            return Ok(response);
-        }
-        // Refused as well, which the session has to know; one more attempt is all a call gets.
-        let after = self.session.renewed_after(renewed.generation);
-        if after.session.is_some() { Ok(response) } else { Err(self.no_session()) }
     }
 
     /// No token can be used, and why.

@@ -29,11 +29,16 @@ pub(crate) struct HostileDaemon {
 impl HostileDaemon {
     pub(crate) fn start(act: Act, victims: Victims) -> HostileDaemon {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+        let is_absent = matches!(act, Act::Absent) && victims == Victims::All;
+        // A port that was given back may be somebody else's a moment later; on this one nobody listens.
+        let base_url = match listener.local_addr() {
+            Ok(address) if !is_absent => format!("http://{address}"),
+            _ => "http://127.0.0.1:1".to_owned(),
+        };
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let streams = Arc::<Mutex<Vec<TcpStream>>>::default();
         let daemon = HostileDaemon { base_url, asked: Arc::clone(&asked), streams: Arc::clone(&streams) };
-        if matches!(act, Act::Absent) && victims == Victims::All {
+        if is_absent {
             return daemon;
         }
         // It ends with the test program.

@@ -4,13 +4,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, tick, unbounded};
 use serde_json::Value;
 use waiaas_mcp::http::{Credential, HttpFault, HttpFaultKind, Request, Response, Transport};
 use waiaas_mcp::ids::WalletId;
@@ -48,6 +48,8 @@ struct Stage {
     ended: Receiver<ServerEnd>,
     server: JoinHandle<()>,
     worker: Option<Worker>,
+    /// What the worker holds too, until it has ended.
+    session: Weak<SharedSession>,
     directory: tempfile::TempDir,
 }
 
@@ -149,6 +151,12 @@ impl Play {
         if let Some(worker) = stage.worker {
             worker.shut_down();
         }
+        // The log is the process's: what this worker still says must not be heard in the next conversation.
+        let polled = tick(Duration::from_millis(1));
+        let limit = after(WAIT_MAX);
+        while stage.session.strong_count() > 0 && limit.try_recv().is_err() {
+            let _ = polled.recv();
+        }
         if let Some(left) = left {
             return Err(format!("unexpected: {left}"));
         }
@@ -172,6 +180,7 @@ impl Play {
     fn set(&self) -> Stage {
         let directory = tempfile::tempdir().expect("a temporary directory");
         write_token(directory.path(), self.first_token.unwrap_or("s-1"));
+        let mut session = Weak::new();
         let (daemon, worker) = if self.broken {
             let problem = ConfigProblem {
                 message: "WAIAAS_BASE_URL is not a URL".to_owned(),
@@ -180,6 +189,7 @@ impl Play {
             (Err(problem), None)
         } else {
             let (daemon, worker) = self.wired(directory.path());
+            session = Arc::downgrade(&daemon.session);
             (Ok(daemon), Some(worker))
         };
         let settings = Settings {
@@ -195,7 +205,7 @@ impl Play {
             let end = server::run(connection, settings, |_| {});
             ending.send(end).expect("the test outlives the server");
         });
-        Stage { client, waker, ended, server, worker, directory }
+        Stage { client, waker, ended, server, worker, session, directory }
     }
 
     fn wired(&self, directory: &std::path::Path) -> (Daemon, Worker) {
