@@ -15,7 +15,7 @@ use super::operator::{self, Operator};
 use crate::config::{self, Config};
 use crate::http::{Credential, Request, Response, Transport};
 use crate::session::answers::about_the_token;
-use crate::session::choose::{self, Unfit};
+use crate::session::choose::{self, Known, Unfit};
 use crate::session::clock_offset::{DaemonClock, DaemonTime, Sample};
 use crate::session::events::FileView;
 use crate::session::lock::{LockState, TokenLock};
@@ -128,14 +128,16 @@ fn held(
     time: DaemonTime,
 ) -> Option<(Session, Source)> {
     let in_file = match view {
-        FileView::Held(session) => Some((session.clone(), Source::File)),
+        FileView::Held(session) => Some(session),
         FileView::Missing | FileView::Unusable(_) => None,
     };
-    let given = environment.and_then(|given| given.as_ref().ok());
-    let given = given.map(|session| (session.clone(), Source::Environment));
-    let is_good = |held: &&(Session, Source)| choose::fitness(&held.0, time).is_ok();
-    let good = in_file.iter().chain(given.iter()).find(is_good).cloned();
-    good.or(in_file).or(given)
+    let in_environment = environment.and_then(|given| given.as_ref().ok());
+    let known = Known { in_file, held: None, in_environment };
+    let good = choose::choose(known, |session| choose::fitness(session, time).is_ok());
+    let of_file = in_file.map(|session| (session, Source::File));
+    let of_environment = in_environment.map(|session| (session, Source::Environment));
+    let held = good.or(of_file).or(of_environment);
+    held.map(|(session, source)| (session.clone(), source))
 }
 
 fn file_read(place: &TokenPlace) -> PathBuf {

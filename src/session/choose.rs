@@ -1,4 +1,4 @@
-//! Whether a token can be used now, and why not: the one judge.
+//! Whether a token can be used now, why not, and which of several is to be served: the one judge.
 //!
 //! Asked by `renewal`, `shared`, and by the commands that look around. Pure. What it says holds for the moment it is
 //! asked about: our clock and the daemon's may be set right a second later, so nothing is judged once and for all.
@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::clock_offset::DaemonTime;
+use super::status::Source;
 use super::{Session, policy};
 
 /// Why a token of the right form cannot be used now.
@@ -29,6 +30,31 @@ pub fn fitness(session: &Session, time: DaemonTime) -> Result<(), Unfit> {
         return Err(Unfit::AbsurdEnd);
     }
     if session.is_expired(time.earliest) { Err(Unfit::Expired) } else { Ok(()) }
+}
+
+/// The tokens that are known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'s> {
+    /// In the token file.
+    pub in_file: Option<&'s Session>,
+    /// Served now.
+    pub held: Option<&'s Session>,
+    /// In the environment.
+    pub in_environment: Option<&'s Session>,
+}
+
+/// The token to serve instead of the held one, if there is a better one: the file's, if it is of another session (a person
+/// chose it) or later, or if the held one cannot be used; else the environment's, if nothing else can be used. `is_good`:
+/// it is fit and, where that is known, not refused.
+pub fn choose<'s>(known: Known<'s>, is_good: impl Fn(&Session) -> bool) -> Option<(&'s Session, Source)> {
+    let usable = known.held.filter(|held| is_good(held));
+    let is_another = |session: &&Session| {
+        known.held.is_none_or(|held| held.token() != session.token()) && is_good(session)
+    };
+    let replaces = |session: &&Session| usable.is_none_or(|held| session.supersedes(held));
+    let of_file = known.in_file.filter(is_another).filter(replaces).map(|session| (session, Source::File));
+    let of_environment = known.in_environment.filter(is_another).filter(|_| usable.is_none());
+    of_file.or(of_environment.map(|session| (session, Source::Environment)))
 }
 
 impl Unfit {
@@ -82,6 +108,37 @@ mod tests {
         ];
         for (exp, expected) in table {
             assert_eq!(fitness(&session(exp), between(NOW, NOW)), expected, "{exp}");
+        }
+    }
+
+    fn of(id: &str, issued: i64, life: i64) -> Session {
+        let claims = format!(r#"{{"sub":"{id}","iat":{issued},"exp":{}}}"#, issued + life);
+        Session::parse(&token_with(&claims), Timestamp::from_unix_seconds(NOW)).expect("a token")
+    }
+
+    #[test]
+    fn the_better_token_is_served() {
+        let (held, later, earlier) = (of("s", NOW, 300), of("s", NOW + 180, 300), of("s", NOW - 100, 300));
+        let (other, over) = (of("t", NOW - 10, 200), of("t", NOW - 300, 200));
+        let is_good = |session: &Session| fitness(session, between(NOW, NOW)).is_ok();
+        // In the file, held, in the environment; what is served instead of the held one.
+        let table = [
+            (Some(&held), None, None, Some((&held, Source::File))),
+            (Some(&held), Some(&held), None, None),
+            (Some(&later), Some(&held), None, Some((&later, Source::File))),
+            (Some(&earlier), Some(&held), None, None),
+            (Some(&other), Some(&held), None, Some((&other, Source::File))),
+            (Some(&over), Some(&held), Some(&other), None),
+            (Some(&earlier), Some(&over), None, Some((&earlier, Source::File))),
+            (Some(&over), None, Some(&other), Some((&other, Source::Environment))),
+            (Some(&held), None, Some(&other), Some((&held, Source::File))),
+            (None, Some(&held), Some(&other), None),
+            (None, Some(&over), Some(&other), Some((&other, Source::Environment))),
+            (None, None, Some(&over), None),
+        ];
+        for (in_file, held, in_environment, expected) in table {
+            let known = Known { in_file, held, in_environment };
+            assert_eq!(choose(known, is_good), expected, "{known:?}");
         }
     }
 

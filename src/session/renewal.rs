@@ -41,7 +41,7 @@ mod transaction;
 
 use doubt::Doubt;
 use held::Held;
-use in_flight::InFlight;
+use transaction::Transaction;
 
 /// The state of one session's keeping.
 pub struct Renewal {
@@ -73,9 +73,8 @@ pub struct Renewal {
     sweep_not_before: Duration,
     phase: Phase,
     turn: Turn,
-    /// The lock is held, or something that goes with it: until it is released.
-    in_transaction: bool,
-    in_flight: Option<InFlight>,
+    /// `None`: nothing is under way.
+    transaction: Option<Transaction>,
     /// The last request of this process.
     attempts: AttemptId,
     /// A token that was granted to a request which nobody waited for any more.
@@ -129,13 +128,8 @@ struct Turn {
     /// A call's token of the current generation was refused, and nobody has confirmed it yet.
     rejected: bool,
     introspected: bool,
-    /// A renewal was answered that a later token exists, and it is looked for.
-    superseded: bool,
     asked_time: bool,
     tried_lock: bool,
-    /// The daemon granted a renewal, which is told once it is in the file and in memory.
-    granted: bool,
-    stores: u32,
 }
 
 /// What was told already, so that it is told once.
@@ -177,8 +171,7 @@ impl Renewal {
             sweep_not_before: Duration::ZERO,
             phase: Phase::Idle,
             turn: Turn::default(),
-            in_transaction: false,
-            in_flight: None,
+            transaction: None,
             attempts: AttemptId::default(),
             late: None,
             stopping: false,
@@ -273,7 +266,7 @@ impl Renewal {
             }
             (Phase::Swapping, Event::TokenSwapped) => self.swapped(),
             (Phase::Unlocking, Event::Unlocked) => {
-                self.in_transaction = false;
+                self.transaction = None;
                 self.rest()
             }
             (phase, event) => {
@@ -316,7 +309,7 @@ impl Renewal {
         if let Some((session, source)) = self.candidate() {
             return self.adopt(session, source);
         }
-        if self.in_flight.is_some() {
+        if self.in_flight().is_some() {
             return self.wait_for_answers();
         }
         // Before any question about a token: in the daemon's time there may be nothing to ask.
@@ -354,11 +347,11 @@ impl Renewal {
     }
 
     fn swapped(&mut self) -> Action {
-        if mem::take(&mut self.turn.granted) {
+        if self.transaction.as_mut().is_some_and(|transaction| mem::take(&mut transaction.granted)) {
             let expires_at = self.held.as_ref().and_then(|held| held.session.expires_at());
             self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at });
         }
-        if self.in_transaction { self.unlock() } else { self.looked() }
+        if self.transaction.is_some() { self.unlock() } else { self.looked() }
     }
 
     fn note_file(&mut self, view: FileView) {

@@ -148,7 +148,7 @@ impl Renewal {
     }
 
     /// The tokens that are known: the file's, the one that is held, the environment's.
-    fn known(&self) -> [Option<&Session>; 3] {
+    pub(super) fn known(&self) -> [Option<&Session>; 3] {
         let in_file = match &self.file {
             FileView::Held(session) => Some(session),
             FileView::Missing | FileView::Unusable(_) => None,

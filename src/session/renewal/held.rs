@@ -6,6 +6,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::{Phase, Renewal};
+use crate::session::choose::{self, Known};
 use crate::session::events::{Action, FileView};
 use crate::session::notice::{NotRenewable, Notice};
 use crate::session::status::Source;
@@ -48,23 +49,12 @@ impl Held {
 }
 
 impl Renewal {
-    /// The token to change to, if there is one: the file's first, then the environment's.
+    /// The token to change to, if there is one.
     pub(super) fn candidate(&self) -> Option<(Session, Source)> {
-        let usable = self.usable();
-        if let FileView::Held(session) = &self.file
-            && self.is_good(session)
-        {
-            let taken = match &self.held {
-                Some(held) if usable => session.supersedes(&held.session),
-                _ => true,
-            };
-            if taken && !self.holds(session) {
-                return Some((session.clone(), Source::File));
-            }
-        }
-        let bootstrap = self.bootstrap.as_ref()?;
-        (!usable && self.is_good(bootstrap) && !self.holds(bootstrap))
-            .then(|| (bootstrap.clone(), Source::Environment))
+        let [in_file, held, in_environment] = self.known();
+        let known = Known { in_file, held, in_environment };
+        let chosen = choose::choose(known, |session| self.is_good(session));
+        chosen.map(|(session, source)| (session.clone(), source))
     }
 
     pub(super) fn adopt(&mut self, session: Session, source: Source) -> Action {
@@ -95,7 +85,7 @@ impl Renewal {
     /// Serves this token from now on; all counters begin anew.
     pub(super) fn hold(&mut self, held: Held) -> Action {
         self.generation = self.generation.next();
-        self.in_flight = None;
+        self.forget_in_flight();
         self.late.take_if(|late| !late.is_later_than(&held.session));
         self.unanswered = 0;
         self.too_early = 0;

@@ -32,12 +32,26 @@ pub(super) struct InFlight {
 }
 
 impl Renewal {
+    pub(super) fn in_flight(&self) -> Option<&InFlight> {
+        self.transaction.as_ref()?.in_flight.as_ref()
+    }
+
+    fn in_flight_mut(&mut self) -> Option<&mut InFlight> {
+        self.transaction.as_mut()?.in_flight.as_mut()
+    }
+
+    /// What is answered from now on is a late answer.
+    pub(super) fn forget_in_flight(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.in_flight = None;
+        }
+    }
+
     /// The first request for this token.
     pub(super) fn renew(&mut self) -> Action {
         let Some(held) = &self.held else { return self.unlock() };
-        self.in_transaction = true;
         let now = self.at.now.mono;
-        self.in_flight = Some(InFlight {
+        let in_flight = InFlight {
             session: held.renewed().clone(),
             unanswered: Vec::new(),
             sent: 0,
@@ -45,7 +59,8 @@ impl Renewal {
             tell_at: now,
             first_sent_at: now,
             superseded: None,
-        });
+        };
+        self.transaction.get_or_insert_default().in_flight = Some(in_flight);
         self.send()
     }
 
@@ -54,7 +69,7 @@ impl Renewal {
         let silence = self.silence();
         let (again_at, number) = (self.in_mono(silence), self.unanswered.saturating_add(1));
         let earliest = self.at.daemon.earliest;
-        let Some(in_flight) = &mut self.in_flight else { return self.unlock() };
+        let Some(in_flight) = self.in_flight_mut() else { return self.unlock() };
         let to_the_end = schedule::life_left(&in_flight.session, earliest).unwrap_or(policy::LIFE_MAX);
         // Committed just before the end, it may be answered just after.
         let to_the_end = to_the_end.saturating_add(policy::AFTER_END_MAX);
@@ -83,7 +98,7 @@ impl Renewal {
     }
 
     pub(super) fn sent(&mut self, attempt: AttemptId) -> Action {
-        if let Some(in_flight) = &mut self.in_flight {
+        if let Some(in_flight) = self.in_flight_mut() {
             in_flight.unanswered.push(attempt);
         }
         self.rest()
@@ -91,29 +106,30 @@ impl Renewal {
 
     /// The program ends, and nothing was sent.
     pub(super) fn not_sent(&mut self) -> Action {
-        if self.in_flight.as_ref().is_some_and(|in_flight| !in_flight.unanswered.is_empty()) {
+        if self.in_flight().is_some_and(|in_flight| !in_flight.unanswered.is_empty()) {
             return self.rest();
         }
-        self.in_flight = None;
+        self.forget_in_flight();
         self.unlock()
     }
 
     /// Woken while requests are unanswered, and the file holds nothing new.
     pub(super) fn wait_for_answers(&mut self) -> Action {
-        let now = self.at.now.mono;
+        let (now, floor) = (self.at.now.mono, self.floor_until);
         let may_send = self.may_send_beside();
-        let Some(in_flight) = &mut self.in_flight else { return self.rest() };
+        let Some(in_flight) = self.in_flight_mut() else { return self.rest() };
+        let is_time = now >= in_flight.next_at.max(floor);
         if now >= in_flight.tell_at {
             in_flight.tell_at = now.saturating_add(policy::WAITING_TOLD_EVERY);
             let waited = now.saturating_sub(in_flight.first_sent_at);
-            let unanswered = in_flight.unanswered.len();
-            self.notices.push(Notice::Waiting { waited, unanswered });
+            let waiting = Notice::Waiting { waited, unanswered: in_flight.unanswered.len() };
+            self.notices.push(waiting);
         }
-        if may_send && now >= in_flight.next_at.max(self.floor_until) { self.send() } else { self.rest() }
+        if may_send && is_time { self.send() } else { self.rest() }
     }
 
     fn may_send_beside(&self) -> bool {
-        let has_room = self.in_flight.as_ref().is_some_and(|in_flight| {
+        let has_room = self.in_flight().is_some_and(|in_flight| {
             in_flight.unanswered.len() < policy::IN_FLIGHT_MAX && in_flight.superseded.is_none()
         });
         has_room && self.usable() && !self.stopping
@@ -121,7 +137,7 @@ impl Renewal {
 
     /// How long until there is something to do about requests that are not answered.
     pub(super) fn until_silence(&self) -> Option<Duration> {
-        let in_flight = self.in_flight.as_ref()?;
+        let in_flight = self.in_flight()?;
         let next_at = Some(in_flight.next_at.max(self.floor_until)).filter(|_| self.may_send_beside());
         let at = next_at.map_or(in_flight.tell_at, |next_at| next_at.min(in_flight.tell_at));
         Some(at.saturating_sub(self.at.now.mono))
@@ -129,14 +145,14 @@ impl Renewal {
 
     /// Our clocks have jumped: whoever was silent then may be gone.
     pub(super) fn forget_silence(&mut self) {
-        if let Some(in_flight) = &mut self.in_flight {
+        if let Some(in_flight) = self.in_flight_mut() {
             in_flight.next_at = Duration::ZERO;
         }
     }
 
     pub(super) fn answer_came(&mut self, attempt: AttemptId, answer: ClassifiedAnswer) -> Action {
         self.turn = Turn::default();
-        let in_flight = self.in_flight.as_mut().filter(|it| it.unanswered.contains(&attempt));
+        let in_flight = self.in_flight_mut().filter(|it| it.unanswered.contains(&attempt));
         let Some(in_flight) = in_flight else { return self.late_answer(answer) };
         in_flight.unanswered.retain(|unanswered| *unanswered != attempt);
         let is_last = in_flight.unanswered.is_empty();
@@ -156,7 +172,7 @@ impl Renewal {
             }
             answer => {
                 let superseded = mem::take(&mut in_flight.superseded);
-                self.in_flight = None;
+                self.forget_in_flight();
                 self.answered(match (answer, superseded) {
                     (ClassifiedAnswer { answer: RenewalAnswer::Unavailable { .. }, .. }, Some(code)) => {
                         ClassifiedAnswer { answer: RenewalAnswer::Superseded, code }
@@ -169,7 +185,7 @@ impl Renewal {
 
     fn forget_silence_for(&mut self, wait: Duration) {
         let next_at = self.in_mono(wait);
-        if let Some(in_flight) = &mut self.in_flight {
+        if let Some(in_flight) = self.in_flight_mut() {
             in_flight.next_at = next_at;
         }
     }
@@ -181,7 +197,8 @@ impl Renewal {
         if !self.held.as_ref().is_some_and(|held| session.is_later_than(&held.session)) {
             return self.wake(false);
         }
-        if self.in_flight.take().is_some() {
+        if self.in_flight().is_some() {
+            self.forget_in_flight();
             // Those that are under way now can only be told that there is a newer one: this.
             return self.answered(answer);
         }

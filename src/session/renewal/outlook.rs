@@ -119,7 +119,7 @@ impl Renewal {
 
     pub(super) fn rest(&mut self) -> Action {
         self.tell_state();
-        let is_settled = self.in_flight.is_none();
+        let is_settled = self.in_flight().is_none();
         if self.stopping && is_settled {
             return Action::Stop;
         }

@@ -6,6 +6,7 @@
 use std::mem;
 use std::time::Duration;
 
+use super::in_flight::InFlight;
 use super::{Held, Phase, Renewal};
 use crate::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use crate::session::events::{Action, FileView, LockOutcome, StoreOutcome};
@@ -14,7 +15,20 @@ use crate::session::notice::{NotRenewable, Notice};
 use crate::session::status::Source;
 use crate::session::{Session, policy, schedule};
 
-/// Stores tried in one turn while others keep changing the file: after that it is theirs for this turn.
+/// What is under way under the lock, from taking it to releasing it; while an answer is awaited, over many wakes.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// Requests that were sent and are not answered yet.
+    pub(super) in_flight: Option<InFlight>,
+    /// The daemon granted a renewal, which is told once it is in the file and in memory.
+    pub(super) granted: bool,
+    /// A renewal was answered that a later token exists, and it is looked for.
+    superseded: bool,
+    /// Stores that were tried.
+    stores: u32,
+}
+
+/// Stores tried in one transaction while others keep changing the file: after that it is theirs for this time.
 const STORES_MAX: u32 = 3;
 
 impl Renewal {
@@ -49,7 +63,7 @@ impl Renewal {
                 return if matters { self.not_writable(fault) } else { self.rest() };
             }
         }
-        self.in_transaction = true;
+        self.transaction = Some(Transaction::default());
         self.go(Phase::Sweeping, Action::Sweep)
     }
 
@@ -82,7 +96,7 @@ impl Renewal {
             let ask = Action::Introspect(session.clone());
             return self.go(Phase::IntrospectingLeftover { session, others }, ask);
         }
-        if mem::take(&mut self.turn.superseded) {
+        if self.transaction.as_mut().is_some_and(|transaction| mem::take(&mut transaction.superseded)) {
             self.notices.push(self.looked_in_vain());
         }
         let decision = self.decision();
@@ -190,7 +204,7 @@ impl Renewal {
             // The later token may lie in a crashed process's temporary file that could not be read before.
             (RenewalAnswer::Superseded, _) => {
                 self.notices.push(Notice::ReloadAttempt);
-                self.turn.superseded = true;
+                self.transaction.get_or_insert_default().superseded = true;
                 self.go(Phase::Sweeping, Action::Sweep)
             }
             _ => self.unlock(),
@@ -201,13 +215,14 @@ impl Renewal {
         self.renewals = self.renewals.saturating_add(1);
         self.told.not_writable = None;
         self.renew_not_before = Duration::ZERO;
-        self.turn.granted = true;
+        self.transaction.get_or_insert_default().granted = true;
         let clamped = self.held.as_ref().is_some_and(|held| schedule::is_clamped(held.renewed(), &session));
         self.store(session, clamped)
     }
 
     fn store(&mut self, session: Session, clamped: bool) -> Action {
-        self.turn.stores = self.turn.stores.saturating_add(1);
+        let transaction = self.transaction.get_or_insert_default();
+        transaction.stores = transaction.stores.saturating_add(1);
         let instead_of = match &self.file {
             FileView::Held(seen) => Some(seen.token().clone()),
             FileView::Missing | FileView::Unusable(_) => None,
@@ -228,7 +243,7 @@ impl Renewal {
                 let is_theirs_to_keep = self.is_good(&theirs) && theirs.supersedes(&session);
                 self.file = FileView::Held(theirs.clone());
                 if is_theirs_to_keep {
-                    self.turn.granted = false;
+                    self.transaction.get_or_insert_default().granted = false;
                     self.notices.push(Notice::SomebodyElse);
                     // Theirs may be a copy of what we were granted: then ours is the one that can be renewed.
                     if let Some(held) = &mut self.held {
@@ -236,7 +251,7 @@ impl Renewal {
                     }
                     return self.adopt(theirs, Source::File);
                 }
-                if self.turn.stores < STORES_MAX {
+                if self.transaction.as_ref().is_some_and(|transaction| transaction.stores < STORES_MAX) {
                     return self.store(session, clamped);
                 }
                 self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
@@ -265,7 +280,7 @@ impl Renewal {
     }
 
     pub(super) fn unlock(&mut self) -> Action {
-        if self.in_transaction { self.go(Phase::Unlocking, Action::ReleaseLock) } else { self.rest() }
+        if self.transaction.is_some() { self.go(Phase::Unlocking, Action::ReleaseLock) } else { self.rest() }
     }
 
     // What follows from an answer.
