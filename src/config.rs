@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 use crate::wallet::is_uuid;
 use crate::wallet::toolsets::{self, Selection, UnknownToolset};
 
+pub mod said;
+pub mod service_manager;
+
 /// Time for one call of the daemon unless `WAIAAS_MCP_TIMEOUT` says otherwise.
 const CALL_TIME_DEFAULT: Duration = Duration::from_secs(60);
 

@@ -31,7 +31,9 @@ pub mod renewal;
 pub mod schedule;
 pub mod status;
 
+pub mod keeper;
 pub mod lock;
+pub mod observed;
 pub mod shared;
 pub mod token_file;
 pub mod worker;

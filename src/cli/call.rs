@@ -27,8 +27,8 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
         Ok(arguments) => arguments,
         Err(wrong) => return Ok(wrong_usage(&wrong)),
     };
-    let (daemon, keeper) = daemon::connect(&config);
-    let worker = keeper.start()?;
+    let (daemon, unstarted) = daemon::connect(&config);
+    let worker = unstarted.start()?;
     let result = called(toolbox, &name, arguments.as_deref(), is_action, &daemon);
     worker.shut_down();
     let result = match result {

@@ -1,7 +1,7 @@
 //! The way to the daemon: a transport, and a session that a worker keeps alive.
 //!
-//! Used by the commands that make tool calls. Refuses to wait: the worker reads the token file by itself, and a
-//! call that comes sooner waits for it.
+//! Used by the commands that make tool calls, and by `keep`, which makes none and has many workers. Refuses to wait: the
+//! worker reads the token file by itself, and a call that comes sooner waits for it.
 
 use std::io;
 use std::sync::Arc;
@@ -15,41 +15,59 @@ use crate::http::client::Http;
 use crate::server::call::Daemon;
 use crate::server::own_wallet::OwnWallet;
 use crate::session::TokenPlace;
+use crate::session::events::World;
 use crate::session::shared::{Nudge, SharedSession};
-use crate::session::worker::Worker;
-use crate::time::SystemClock;
+use crate::session::worker::{DaemonWorld, Worker};
+use crate::time::{Clock, SystemClock};
 
-/// The session's worker, not yet at work.
-pub(super) struct Keeper {
+/// A session's worker, not yet at work.
+pub(super) struct Unstarted {
     place: TokenPlace,
     transport: Arc<dyn Transport>,
     session: Arc<SharedSession>,
     nudges: Receiver<Nudge>,
 }
 
-/// The way to the daemon, and who keeps its session. Calls wait until the keeper was started.
-pub(super) fn connect(config: &Config) -> (Daemon, Keeper) {
-    let (session, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+/// The way to the daemon, and who keeps its session. Calls wait until the worker was started.
+pub(super) fn connect(config: &Config) -> (Daemon, Unstarted) {
     let transport: Arc<dyn Transport> = Arc::new(Http::new(config.base_url.clone()));
-    let keeper = Keeper {
-        place: config.token_place.clone(),
-        transport: Arc::clone(&transport),
-        session: Arc::clone(&session),
-        nudges,
-    };
+    let clock = Arc::new(SystemClock::start());
+    let (session, worker) = session(config.token_place.clone(), Arc::clone(&transport), clock);
     let wallet_id = config.wallet_id.clone();
     let own_wallet = OwnWallet::default();
-    (Daemon { transport, session, wallet_id, own_wallet, call_time_max: config.call_time_max }, keeper)
+    (Daemon { transport, session, wallet_id, own_wallet, call_time_max: config.call_time_max }, worker)
 }
 
-impl Keeper {
+/// A session, and who keeps it.
+pub(super) fn session(
+    place: TokenPlace,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> (Arc<SharedSession>, Unstarted) {
+    let (session, nudges) = SharedSession::new(clock);
+    let worker = Unstarted { place, transport, session: Arc::clone(&session), nudges };
+    (session, worker)
+}
+
+impl Unstarted {
     /// Starts the worker. Whoever calls this shuts it down in the end.
     ///
     /// # Errors
     /// [`Failure`] if the operating system has no thread for it.
     pub(super) fn start(self) -> Result<Worker, Failure> {
-        let Keeper { place, transport, session, nudges } = self;
-        Worker::spawn(place, transport, session, nudges).map_err(|error| no_thread(&error))
+        self.start_in(|world| world)
+    }
+
+    /// The same in a world that somebody has wrapped.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn start_in<W: World>(
+        self,
+        wrap: impl FnOnce(DaemonWorld) -> W + Send + 'static,
+    ) -> Result<Worker, Failure> {
+        let Unstarted { place, transport, session, nudges } = self;
+        Worker::spawn_in(place, transport, session, nudges, wrap).map_err(|error| no_thread(&error))
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::Failure;
 use super::arguments::Input;
-use super::daemon::{self, Keeper};
+use super::daemon::{self, Unstarted};
 use super::signals::{self, Parents};
 use crate::config::{Config, RawConfig};
 use crate::log::{self, Area, Level};
@@ -50,13 +50,13 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
         log::event(Area::Server, Level::Warn, "signals.unavailable", &[("error", &log::Foreign(&detail))]);
     }
     // With a wrong configuration nothing is read and nobody is asked: every call explains what is wrong.
-    let (daemon, keeper) = match config.problems.first() {
+    let (daemon, unstarted) = match config.problems.first() {
         Some(problem) => {
             (Err(ConfigProblem { message: problem.what.clone(), hint: problem.advice.clone() }), None)
         }
         None => {
-            let (daemon, keeper) = daemon::connect(&config);
-            (Ok(daemon), Some(keeper))
+            let (daemon, unstarted) = daemon::connect(&config);
+            (Ok(daemon), Some(unstarted))
         }
     };
     let name = match (name, &config.wallet_name) {
@@ -74,7 +74,7 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
     server::run(connection, settings, |connection| {
         let at_start = parent.with_grandparent();
         connection.watch_client(move || at_start.are_gone(Parents::now()));
-        worker = keeper.map(Keeper::start);
+        worker = unstarted.map(Unstarted::start);
     });
     if let Some(worker) = worker {
         worker?.shut_down();

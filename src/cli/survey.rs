@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::http::{Credential, Request, Response, Transport};
 use crate::session::answers::about_the_token;
 use crate::session::events::FileView;
+use crate::session::keeper::KeeperView;
 use crate::session::lock::{LockState, TokenLock};
 use crate::session::schedule::{self, DaemonClock};
 use crate::session::status::Source;
@@ -46,6 +47,8 @@ pub(super) struct Survey {
     /// The token that a server would use, and where it is from.
     pub(super) held: Option<(Session, Source)>,
     pub(super) lock: LockState,
+    /// Who keeps the session alive while no client runs.
+    pub(super) keeper: KeeperView,
     pub(super) health: Result<Health, Refusal>,
     /// What the daemon says of the held token's session; `None` if it was not asked.
     pub(super) connected: Option<Result<Connected, Refusal>>,
@@ -102,6 +105,7 @@ pub(super) fn survey(
         environment,
         held,
         lock: TokenLock::of(&place.write).state(),
+        keeper: KeeperView::of(&file_read(place)),
         health,
         connected,
         listed,

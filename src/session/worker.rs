@@ -1,6 +1,6 @@
 //! The worker: the one thread that does what the renewal asks for.
 //!
-//! Started by `serve`. [`DaemonWorld`] is the only real [`World`]: clocks, token file, lock and HTTP, each
+//! Started by `serve`, `call` and `keep`. [`DaemonWorld`] is the only real [`World`]: clocks, token file, lock and HTTP, each
 //! behind its own seam, one action at a time, no decision. Refuses to know when and why.
 
 use std::convert::Infallible;
@@ -55,6 +55,20 @@ impl Worker {
         shared: Arc<SharedSession>,
         nudges: Receiver<Nudge>,
     ) -> io::Result<Worker> {
+        Worker::spawn_in(place, transport, shared, nudges, |world| world)
+    }
+
+    /// The same in a world that somebody has wrapped, to see what goes on in it ([`super::observed`]).
+    ///
+    /// # Errors
+    /// If the operating system has no thread for it.
+    pub fn spawn_in<W: World>(
+        place: TokenPlace,
+        transport: Arc<dyn Transport>,
+        shared: Arc<SharedSession>,
+        nudges: Receiver<Nudge>,
+        wrap: impl FnOnce(DaemonWorld) -> W + Send + 'static,
+    ) -> io::Result<Worker> {
         let (stop, stopped) = bounded(0);
         let (ending, ended) = bounded(0);
         let flags = Arc::new(Flags::default());
@@ -64,7 +78,7 @@ impl Worker {
                 let bootstrap = place.bootstrap.clone();
                 let lock = TokenLock::of(&place.write);
                 let file = TokenFile::new(place);
-                let mut world = DaemonWorld {
+                let mut world = wrap(DaemonWorld {
                     transport,
                     shared,
                     nudges,
@@ -73,7 +87,7 @@ impl Worker {
                     file,
                     lock,
                     mode_checked: false,
-                };
+                });
                 let now = world.now();
                 let bootstrap = bootstrap.and_then(|token| parse_bootstrap(token.expose(), now));
                 let mut renewal = Renewal::new(bootstrap, now);
@@ -107,7 +121,7 @@ fn parse_bootstrap(text: &str, now: Moment) -> Option<Session> {
 }
 
 /// The real world.
-struct DaemonWorld {
+pub struct DaemonWorld {
     transport: Arc<dyn Transport>,
     shared: Arc<SharedSession>,
     nudges: Receiver<Nudge>,

@@ -1,0 +1,189 @@
+//! The board: what is known of every kept file, written by the workers and read by the one who reports.
+//!
+//! Used by `keep`. Each worker has a [`Desk`], which looks on at what it does ([`crate::session::observed`]), notes that
+//! on the board, and puts the name of the file into every line of the log. A worker that is let go of may still be
+//! finishing while another begins on the same file, so that entries go by the worker's number and not by the file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use super::record::{Record, Rested, TokenTimes};
+use crate::log::{self, Area, Foreign, Loggable};
+use crate::session::events::{Action, Moment};
+use crate::session::notice::Notice;
+use crate::session::observed::{Observer, Rest};
+use crate::session::status::Status;
+
+/// Rests that a worker is given beyond the first one where it is to do only what is due, because another process had
+/// the lock: that one is renewing, and a few seconds later its token can be taken over.
+const RESTS_FOR_LOCK_MAX: u32 = 2;
+
+/// All entries, and a bell that is rung after each change.
+pub(super) struct Board {
+    entries: Mutex<Entries>,
+    bell: Sender<()>,
+}
+
+#[derive(Default)]
+struct Entries {
+    next: u64,
+    records: BTreeMap<u64, Record>,
+    reachable: Option<bool>,
+}
+
+/// A worker's place at the board.
+pub(super) struct Desk {
+    board: Arc<Board>,
+    number: u64,
+    label: String,
+    until: Until,
+    /// Nothing is logged: whoever waits for this worker tells what it came to.
+    is_quiet: bool,
+    /// Another process had the lock since the last rest.
+    was_locked_out: bool,
+}
+
+/// How long a worker works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Until {
+    /// It is told to stop.
+    Stopped,
+    /// What is due now was done.
+    NothingDue { rests_left: u32 },
+}
+
+impl Until {
+    /// Until what is due now was done.
+    pub(super) const NOTHING_DUE: Until = Until::NothingDue { rests_left: RESTS_FOR_LOCK_MAX };
+}
+
+impl Board {
+    /// An empty board, and its bell.
+    pub(super) fn new() -> (Arc<Board>, Receiver<()>) {
+        // One ring that nobody has heard yet says it all.
+        let (bell, rung) = bounded(1);
+        (Arc::new(Board { entries: Mutex::default(), bell }), rung)
+    }
+
+    /// A new entry, and the desk of its worker.
+    pub(super) fn enter(self: &Arc<Board>, record: Record, until: Until, is_quiet: bool) -> (u64, Desk) {
+        let label = record.label.clone();
+        let mut entries = self.entries.lock();
+        entries.next = entries.next.wrapping_add(1);
+        let number = entries.next;
+        entries.records.insert(number, record);
+        drop(entries);
+        (number, Desk { board: Arc::clone(self), number, label, until, is_quiet, was_locked_out: false })
+    }
+
+    /// Takes an entry away.
+    pub(super) fn remove(&self, number: u64) {
+        self.entries.lock().records.remove(&number);
+        self.ring();
+    }
+
+    /// What is known of a worker.
+    pub(super) fn record(&self, number: u64) -> Option<Record> {
+        self.entries.lock().records.get(&number).cloned()
+    }
+
+    /// All entries, in the order of their files.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let mut records: Vec<Record> = self.entries.lock().records.values().cloned().collect();
+        records.sort_by(|one, other| one.label.cmp(&other.label));
+        records
+    }
+
+    /// Whether the daemon answered when it was asked last.
+    pub(super) fn reachable(&self) -> Option<bool> {
+        self.entries.lock().reachable
+    }
+
+    pub(super) fn set_reachable(&self, is_reachable: bool) {
+        let before = self.entries.lock().reachable.replace(is_reachable);
+        if before != Some(is_reachable) {
+            self.ring();
+        }
+    }
+
+    fn note(&self, number: u64, note: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.entries.lock().records.get_mut(&number) {
+            note(record);
+        }
+    }
+
+    fn ring(&self) {
+        // Full: whoever hears it will see this change too.
+        let _ = self.bell.try_send(());
+    }
+}
+
+impl Observer for Desk {
+    fn acts(&mut self, action: &Action, at: Moment) {
+        self.board.note(self.number, |record| {
+            record.last_act = at.now.mono;
+            record.is_renewing = matches!(action, Action::Renew(_));
+            if let Action::SwapToken { session, .. } = action {
+                record.token = Some(TokenTimes::of(session));
+                record.not_renewable = None;
+            }
+        });
+    }
+
+    fn tells(&mut self, notice: &Notice, at: Moment) {
+        self.was_locked_out |= *notice == Notice::LockTimedOut;
+        self.board.note(self.number, |record| match notice {
+            Notice::Succeeded { .. } => {
+                record.renewals = record.renewals.saturating_add(1);
+                record.last_renewal = Some(at.now.wall);
+            }
+            Notice::Failed { .. } => record.failures = record.failures.saturating_add(1),
+            Notice::NotScheduled { why, .. } => record.not_renewable = Some(*why),
+            Notice::NotWritable { fault, .. } => {
+                record.hindrance = Some(format!("{}: {}", fault.operation, fault.detail));
+            }
+            Notice::LockTimedOut => record.hindrance = Some("another process has the lock".to_owned()),
+            Notice::Attempt { .. } | Notice::Saved => record.hindrance = None,
+            _ => {}
+        });
+        if self.is_quiet {
+            return;
+        }
+        notice.describe(|level, name, fields| {
+            let file = Foreign(&self.label);
+            let file: (&'static str, &dyn Loggable) = ("file", &file);
+            let fields: Vec<_> = [file].into_iter().chain(fields.iter().copied()).collect();
+            log::event(Area::Session, level, name, &fields);
+        });
+    }
+
+    fn rests(&mut self, status: &Status, at: Moment) -> Rest {
+        self.board.note(self.number, |record| {
+            record.rested = Some(Rested { status: status.clone(), at });
+        });
+        self.board.ring();
+        let was_locked_out = std::mem::take(&mut self.was_locked_out);
+        match &mut self.until {
+            Until::Stopped => Rest::Wait,
+            Until::NothingDue { rests_left } if was_locked_out && *rests_left > 0 => {
+                *rests_left -= 1;
+                Rest::Wait
+            }
+            Until::NothingDue { .. } => Rest::End,
+        }
+    }
+}
+
+impl Drop for Desk {
+    /// With its worker's thread, however that ends.
+    fn drop(&mut self) {
+        self.board.note(self.number, |record| {
+            record.has_ended = true;
+            record.is_renewing = false;
+        });
+        self.board.ring();
+    }
+}
