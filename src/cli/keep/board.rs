@@ -18,8 +18,8 @@ use crate::session::observed::{Observer, Rest};
 use crate::session::status::Status;
 
 /// Rests that a worker is given beyond the first one where it is to do only what is due, because another process had
-/// the lock: that one is renewing, and a few seconds later its token can be taken over.
-const RESTS_FOR_LOCK_MAX: u32 = 2;
+/// the lock: that one is renewing, and some seconds later its token can be taken over.
+const RESTS_FOR_LOCK_MAX: u32 = 1;
 
 /// All entries, and a bell that is rung after each change.
 pub(super) struct Board {

@@ -168,6 +168,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::record::TokenTimes;
+    use super::super::service::tests::approved;
     use super::*;
     use crate::session::events::Moment;
     use crate::session::schedule::DaemonClock;
@@ -195,32 +196,14 @@ mod tests {
     #[test]
     fn the_file_says_what_the_contract_names() {
         let expires_at = Some(Timestamp::from_unix_seconds(1_795_330_300));
-        let text = text(&[record("mcp-tokens/w", "s", expires_at)], Some(true));
-        let expected = r#"# HELP waiaas_session_state Whether the session is in this state: 1, or 0.
-# TYPE waiaas_session_state gauge
-waiaas_session_state{session="s",wallet="w",file="mcp-tokens/w",state="active"} 1
-waiaas_session_state{session="s",wallet="w",file="mcp-tokens/w",state="expired"} 0
-waiaas_session_state{session="s",wallet="w",file="mcp-tokens/w",state="error"} 0
-# HELP waiaas_session_expires_timestamp_seconds When the held token ends, in the daemon's time; +Inf: never.
-# TYPE waiaas_session_expires_timestamp_seconds gauge
-waiaas_session_expires_timestamp_seconds{session="s",wallet="w",file="mcp-tokens/w"} 1795330300
-# HELP waiaas_session_renew_timestamp_seconds When it will be renewed, or tried again, in the daemon's time; +Inf: never.
-# TYPE waiaas_session_renew_timestamp_seconds gauge
-waiaas_session_renew_timestamp_seconds{session="s",wallet="w",file="mcp-tokens/w"} 1795330180
-# HELP waiaas_session_last_renewal_timestamp_seconds When a keeper renewed it last; 0: not that anybody knows.
-# TYPE waiaas_session_last_renewal_timestamp_seconds gauge
-waiaas_session_last_renewal_timestamp_seconds{session="s",wallet="w",file="mcp-tokens/w"} 1795330000.250
-# HELP waiaas_session_renewals_total Renewals granted to this process.
-# TYPE waiaas_session_renewals_total counter
-waiaas_session_renewals_total{session="s",wallet="w",file="mcp-tokens/w"} 2
-# HELP waiaas_session_renewal_failures_total Renewals that failed or were refused, in this process.
-# TYPE waiaas_session_renewal_failures_total counter
-waiaas_session_renewal_failures_total{session="s",wallet="w",file="mcp-tokens/w"} 1
-# HELP waiaas_daemon_reachable Whether the daemon answered when it was asked last: 1, or 0.
-# TYPE waiaas_daemon_reachable gauge
-waiaas_daemon_reachable{session="s",wallet="w",file="mcp-tokens/w"} 1
-"#;
-        assert_eq!(text, expected);
+        let odd = "a\"b\\c\nd{e=\"f\"} 1 # \u{e9}";
+        let records = [
+            record("mcp-token", "s", expires_at),
+            record("mcp-tokens/w", odd, None),
+            Record::new("mcp-tokens/x".to_owned(), None, Duration::ZERO),
+        ];
+        let text = text(&records, Some(true));
+        approved("metrics.prom", &text);
         assert!(is_ours(text.as_bytes()) && !is_ours(b"# HELP other x") && !is_ours(b""));
     }
 

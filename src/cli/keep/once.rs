@@ -20,6 +20,7 @@ use crate::cli::arguments::Input;
 use crate::cli::duration::instant;
 use crate::cli::{Failure, NOT_DONE, output, stop};
 use crate::config::said;
+use crate::log::{self, Level};
 use crate::session::policy;
 use crate::time::Timestamp;
 
@@ -51,6 +52,10 @@ enum Told {
 /// [`Failure`] if signals cannot be waited for, or there is no thread.
 pub(super) fn run(input: &Input, mut means: Means) -> Result<ExitCode, Failure> {
     let is_quiet = input.setting(LOG).is_none() && !said::in_environment(LOG);
+    if is_quiet {
+        // What is not about a renewal, such as the mode of a file: `doctor` tells that too, and whoever wants to know.
+        log::set_threshold(Level::Error);
+    }
     let stop = stop::requests().map_err(|error| Failure {
         what: format!("signals cannot be waited for: {error}"),
         advice: "Look at the limits of this user (`ulimit -a`).".to_owned(),

@@ -207,7 +207,7 @@ pub(super) fn is_ours(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Everything that could break one of the formats.
@@ -257,6 +257,24 @@ mod tests {
 
     fn installation_file_fails(system: System, directories: &UserDirectories) -> bool {
         file(system, directories).is_err()
+    }
+
+    /// What was approved, for a reader and for the programs of `scripts/keep-judges`.
+    pub(in crate::cli::keep) fn approved(name: &str, actual: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/keep").join(name);
+        #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the program")]
+        if std::env::var("UPDATE_SNAPSHOTS").is_ok_and(|value| value == "1") {
+            std::fs::write(&path, actual).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(actual == expected, "{name} differs; UPDATE_SNAPSHOTS=1 accepts\n{actual}");
+    }
+
+    #[test]
+    fn the_files_are_those_that_were_approved() {
+        approved("waiaas-mcp-keep.service", &systemd::unit(&odd()));
+        approved("agent.plist", &launchd::agent(&odd(), "/home/you/Library/Logs/a&b.log"));
+        approved("task.xml", &task::definition(&odd(), Some("HOST\\y&ou")).unwrap());
     }
 
     #[test]

