@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 
-use super::record::{Record, Rested, TokenTimes};
+use super::record::{Hindrance, Record, Rested, TokenTimes};
 use crate::log::{self, Area, Foreign, Loggable};
 use crate::session::events::{Action, Moment};
 use crate::session::notice::Notice;
@@ -143,9 +143,18 @@ impl Observer for Desk {
             Notice::Failed { .. } => record.failures = record.failures.saturating_add(1),
             Notice::NotScheduled { why, .. } => record.not_renewable = Some(*why),
             Notice::NotWritable { fault, .. } => {
-                record.hindrance = Some(format!("{}: {}", fault.operation, fault.detail));
+                record.hindrance = Some(Hindrance {
+                    what: format!("{}: {}", fault.operation, fault.detail),
+                    advice: format!("{}. The next run tries again.", fault.remedy()),
+                });
             }
-            Notice::LockTimedOut => record.hindrance = Some("another process has the lock".to_owned()),
+            Notice::LockTimedOut => {
+                record.hindrance = Some(Hindrance {
+                    what: "another process has the lock".to_owned(),
+                    advice: "It renews the token, or hangs: look with `fuser` or `lsof`. The next run tries again."
+                        .to_owned(),
+                });
+            }
             Notice::Attempt { .. } | Notice::Saved => record.hindrance = None,
             _ => {}
         });

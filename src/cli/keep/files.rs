@@ -5,10 +5,10 @@
 //! temporary files, backups of editors and of people) has a name with a dot, or one that no server uses. A backup must
 //! not be taken for a token file: it holds the same token, and only one of the two could be renewed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::http::percent_encoded;
-use crate::session::Session;
+use crate::session::{Session, schedule};
 use crate::time::Timestamp;
 use crate::wallet::is_uuid;
 
@@ -23,6 +23,9 @@ pub(super) const KEPT_MAX: usize = 256;
 
 /// In front of the id of a session in the name of its file.
 const SESSION: &str = "session-";
+
+/// Files of which it is told what is the matter, one by one. There may be thousands.
+pub(super) const TOLD_MAX: usize = 20;
 
 /// Longest name that a file system gives out, in bytes.
 const NAME_BYTES_MAX: usize = 255;
@@ -82,6 +85,8 @@ pub(super) struct Seen {
     pub(super) label: String,
     /// A worker is at work on it.
     pub(super) is_kept: bool,
+    /// Somebody counts on a token in it.
+    pub(super) is_missed: bool,
     pub(super) content: Content,
 }
 
@@ -115,7 +120,7 @@ pub(super) enum Left {
 /// What is kept from now on, and why the rest is not.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Plan {
-    pub(super) kept: Vec<String>,
+    pub(super) kept: BTreeSet<String>,
     pub(super) left: Vec<(String, Left)>,
 }
 
@@ -138,7 +143,10 @@ pub(super) fn plan(seen: &[Seen], now: Timestamp, kept_max: usize) -> Plan {
                 }
             }
             // What its worker holds in memory may be all there is of the token.
-            Content::Nothing(_) | Content::Missing if file.is_kept => plan.kept.push(file.label.clone()),
+            Content::Nothing(_) | Content::Missing if file.is_kept => {
+                plan.kept.insert(file.label.clone());
+            }
+            Content::Nothing(_) if !file.is_missed => {}
             Content::Nothing(why) => plan.left.push((file.label.clone(), Left::Nothing(why))),
             Content::Missing => plan.left.push((file.label.clone(), Left::Missing)),
         }
@@ -152,13 +160,25 @@ pub(super) fn plan(seen: &[Seen], now: Timestamp, kept_max: usize) -> Plan {
             _ => chosen.push((file, session)),
         }
     }
-    // If there are too many: those with a worker go on, and a token that is dead already needs none.
-    chosen.sort_by_key(|(file, session)| (!file.is_kept, session.is_expired(now)));
+    // If there are too many: those with a worker go on, a token that is dead already needs none, and one that never
+    // ends neither; of the rest, those that are due first.
+    chosen.sort_by_key(|(file, session)| {
+        let due_at = schedule::renew_at(session).map_or(i64::MAX, Timestamp::unix_millis);
+        (!file.is_kept, session.is_expired(now), due_at)
+    });
     let room = kept_max.saturating_sub(plan.kept.len());
     let (kept, too_many) = chosen.split_at(chosen.len().min(room));
     plan.kept.extend(kept.iter().map(|(file, _)| file.label.clone()));
     plan.left.extend(too_many.iter().map(|(file, _)| (file.label.clone(), Left::TooMany)));
     plan
+}
+
+/// What is told of files beyond [`TOLD_MAX`].
+pub(super) fn more(number: usize) -> (String, String) {
+    (
+        format!("{number} more files are not kept"),
+        "Remove what is not a token file that somebody uses.".to_owned(),
+    )
 }
 
 impl Left {
@@ -246,7 +266,11 @@ mod tests {
     }
 
     fn seen(label: &str, is_kept: bool, content: Content) -> Seen {
-        Seen { label: label.to_owned(), is_kept, content }
+        Seen { label: label.to_owned(), is_kept, is_missed: true, content }
+    }
+
+    fn kept<const N: usize>(labels: [&str; N]) -> BTreeSet<String> {
+        labels.map(str::to_owned).into()
     }
 
     #[test]
@@ -259,8 +283,9 @@ mod tests {
             ];
             let plan = plan(&files, NOW, KEPT_MAX);
             assert_eq!(plan.left.len(), 1);
-            assert_eq!(plan.left[0].1, Left::SameSession { as_in: plan.kept[0].clone() });
-            plan.kept[0].clone()
+            let kept = plan.kept.into_iter().next().unwrap();
+            assert_eq!(plan.left[0].1, Left::SameSession { as_in: kept.clone() });
+            kept
         };
         assert_eq!(of([false, false], [&old, &old]), "a");
         assert_eq!(of([false, true], [&old, &old]), "b");
@@ -276,20 +301,22 @@ mod tests {
             seen("b", true, Content::Nothing("it is empty")),
             seen("c", false, Content::Missing),
             seen("d", false, Content::Token(session("s", 0, 300))),
+            Seen { is_missed: false, ..seen("e", false, Content::Nothing("it is empty")) },
         ];
         let plan = plan(&files, NOW, KEPT_MAX);
-        assert_eq!(plan.kept, ["b", "d"]);
+        assert_eq!(plan.kept, kept(["b", "d"]));
         let left = [("a".to_owned(), Left::Nothing("it is empty")), ("c".to_owned(), Left::Missing)];
         assert_eq!(plan.left, left);
     }
 
     #[test]
     fn if_there_are_too_many_those_that_are_kept_stay_and_the_dead_wait() {
-        let files: Vec<Seen> = [("a", false, -5), ("b", false, 300), ("c", true, -5), ("d", false, 300)]
-            .map(|(label, is_kept, end)| seen(label, is_kept, Content::Token(session(label, -300, end))))
-            .to_vec();
+        let files: Vec<Seen> =
+            [("a", false, -5), ("b", false, 300), ("c", true, -5), ("d", false, 300), ("e", false, 900)]
+                .map(|(label, is_kept, end)| seen(label, is_kept, Content::Token(session(label, -300, end))))
+                .to_vec();
         let plan = plan(&files, NOW, 3);
-        assert_eq!(plan.kept, ["c", "b", "d"]);
-        assert_eq!(plan.left, [("a".to_owned(), Left::TooMany)]);
+        assert_eq!(plan.kept, kept(["b", "c", "d"]));
+        assert_eq!(plan.left, ["e", "a"].map(|label| (label.to_owned(), Left::TooMany)));
     }
 }

@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select};
 use super::Means;
 use super::board::{Board, Until};
 use super::crew::{self, Kept, Mark, Terms};
-use super::files::{self, Content, KEPT_MAX, Left, Seen};
+use super::files::{self, Content, KEPT_MAX, Seen, TOLD_MAX};
 use super::look::{Candidate, DirectoryId, Found};
 use super::notify::{Notify, status_line};
 use super::record::Record;
@@ -173,12 +173,13 @@ impl Keeping {
         let plan = files::plan(&seen, now, KEPT_MAX);
         let mut told = BTreeSet::new();
         self.let_go_of_what_is_not_in(&plan.kept);
-        for (label, left) in &plan.left {
-            let is_missed = candidates.iter().any(|it| it.label == *label && it.is_missed);
-            if !matches!(left, Left::Nothing(_)) || is_missed {
-                let (what, advice) = left.words();
-                self.tell(&mut told, label, Level::Warn, "keep.left", &what, &advice);
-            }
+        for (label, left) in plan.left.iter().take(TOLD_MAX) {
+            let (what, advice) = left.words();
+            self.tell(&mut told, label, Level::Warn, "keep.left", &what, &advice);
+        }
+        if let Some(number) = plan.left.len().checked_sub(TOLD_MAX).filter(|number| *number > 0) {
+            let (what, advice) = files::more(number);
+            self.tell(&mut told, files::DIRECTORY, Level::Warn, "keep.left", &what, &advice);
         }
         if has_more {
             let advice = "remove what is not a token file";
@@ -242,14 +243,14 @@ impl Keeping {
             let missed = self.missed.entry(label.clone()).or_default();
             *missed = missed.saturating_add(1);
             if *missed < MISSED_LOOKS_MAX || is_unsaved {
-                seen.push(Seen { label, is_kept: true, content: Content::Missing });
+                seen.push(Seen { label, is_kept: true, is_missed: true, content: Content::Missing });
             }
         }
     }
 
-    fn let_go_of_what_is_not_in(&mut self, to_be_kept: &[String]) {
+    fn let_go_of_what_is_not_in(&mut self, to_be_kept: &BTreeSet<String>) {
         let gone: Vec<String> =
-            self.kept.keys().filter(|label| !to_be_kept.contains(label)).cloned().collect();
+            self.kept.keys().filter(|label| !to_be_kept.contains(*label)).cloned().collect();
         for label in gone {
             log::event(Area::Session, Level::Info, "keep.let_go", &[("file", &Foreign(&label))]);
             self.remove(&label);

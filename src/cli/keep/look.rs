@@ -144,7 +144,7 @@ impl Candidate {
                 (None, _) => Content::Missing,
             },
         };
-        Seen { label: self.label.clone(), is_kept, content }
+        Seen { label: self.label.clone(), is_kept, is_missed: self.is_missed, content }
     }
 
     /// The environment's token, which counts where the file has none.

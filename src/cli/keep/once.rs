@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, select};
 
 use super::board::{Board, Until};
 use super::crew::{self, Kept, Mark, Terms};
-use super::files::{self, KEPT_MAX, Left, Plan, Seen};
+use super::files::{self, Plan, Seen, TOLD_MAX};
 use super::look::Candidate;
 use super::record::{Record, Verdict};
 use super::{Means, keeping};
@@ -63,14 +63,15 @@ pub(super) fn run(input: &Input, mut means: Means) -> Result<ExitCode, Failure> 
     let found = means.choice.find();
     let now = means.clock.now().wall;
     let seen: Vec<Seen> = found.candidates.iter().map(|candidate| candidate.look(false, now)).collect();
-    let plan = files::plan(&seen, now, KEPT_MAX);
+    // All of them: a few at a time, and so many as there is time for.
+    let plan = files::plan(&seen, now, usize::MAX);
     let (board, bell) = Board::new();
     let Means { transport, clock, .. } = &means;
     let terms = Terms { board: &board, transport, clock, until: Until::NOTHING_DUE, is_quiet };
     let done = do_what_is_due(&plan, &found.candidates, &terms, &Ears { stop: &stop, bell: &bell })?;
     let now = means.clock.now().wall;
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
-    told.extend(left(&plan, &found.candidates));
+    told.extend(left(&plan));
     told.extend(done.iter().map(|record| (record.label.clone(), told_of(record, now))));
     if told.is_empty() {
         told.insert(means.choice.data_dir().display().to_string(), nothing_there());
@@ -168,16 +169,11 @@ fn end_what_has_ended(working: Vec<Kept>, board: &Board) -> Vec<Kept> {
 }
 
 /// What is told of files that have no worker.
-fn left(plan: &Plan, candidates: &[Candidate]) -> Vec<(String, Told)> {
-    let is_missed = |label: &String| candidates.iter().any(|it| it.label == *label && it.is_missed);
-    plan.left
-        .iter()
-        .filter(|(label, why)| !matches!(why, Left::Nothing(_)) || is_missed(label))
-        .map(|(label, why)| {
-            let (what, advice) = why.words();
-            (label.clone(), Told::Trouble { what, advice })
-        })
-        .collect()
+fn left(plan: &Plan) -> Vec<(String, Told)> {
+    let told = plan.left.iter().take(TOLD_MAX).map(|(label, why)| (label.clone(), why.words()));
+    let more = plan.left.len().checked_sub(TOLD_MAX).filter(|number| *number > 0);
+    let more = more.map(|number| (files::DIRECTORY.to_owned(), files::more(number)));
+    told.chain(more).map(|(label, (what, advice))| (label, Told::Trouble { what, advice })).collect()
 }
 
 fn nothing_there() -> Told {
@@ -198,14 +194,16 @@ fn told_of(record: &Record, now: Timestamp) -> Told {
             let done = if record.renewals > 0 { "renewed" } else { "not due" };
             Told::Fine(format!("{done}, {end}"))
         }
-        Verdict::Overdue(what) => Told::Trouble {
-            what,
-            advice: if record.not_renewable.is_some() {
-                setup
-            } else {
-                "Look whether the daemon runs: `waiaas-mcp doctor`. The next run tries again.".to_owned()
-            },
-        },
+        Verdict::Overdue(what) => {
+            let advice = match (record.not_renewable, &record.hindrance) {
+                (Some(_), _) => setup,
+                (None, Some(hindrance)) => hindrance.advice.clone(),
+                (None, None) => {
+                    "Look whether the daemon runs: `waiaas-mcp doctor`. The next run tries again.".to_owned()
+                }
+            };
+            Told::Trouble { what, advice }
+        }
         Verdict::Unusable(what) => Told::Trouble { what, advice: setup },
         Verdict::Unsettled => Told::Trouble {
             what: "there was no time to look after it".to_owned(),
@@ -218,17 +216,27 @@ fn told_of(record: &Record, now: Timestamp) -> Told {
 /// Says it to whoever is there. Whether all is well.
 fn say(told: &BTreeMap<String, Told>) -> Result<bool, Failure> {
     let width = told.keys().map(String::len).max().unwrap_or_default();
-    let mut is_well = true;
+    let mut troubles: usize = 0;
     for (label, told) in told {
         let label = output::foreign(label);
         match told {
             Told::Fine(what) if output::is_terminal() => output::print(&format!("{label:width$}  {what}\n"))?,
             Told::Fine(_) => {}
             Told::Trouble { what, advice } => {
-                output::complain(&format!("{label}: {}", output::foreign(what)), advice);
-                is_well = false;
+                troubles = troubles.saturating_add(1);
+                if troubles <= TOLD_MAX || output::is_terminal() {
+                    output::complain(&format!("{label}: {}", output::foreign(what)), advice);
+                }
             }
         }
     }
-    Ok(is_well)
+    if let Some(number) =
+        troubles.checked_sub(TOLD_MAX).filter(|number| *number > 0 && !output::is_terminal())
+    {
+        output::complain(
+            &format!("{number} more are not well"),
+            "To see them: waiaas-mcp keep --once, in a terminal.",
+        );
+    }
+    Ok(troubles == 0)
 }

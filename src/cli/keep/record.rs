@@ -33,13 +33,20 @@ pub(super) struct Record {
     pub(super) last_renewal: Option<Timestamp>,
     pub(super) not_renewable: Option<NotRenewable>,
     /// What kept the worker from asking the daemon.
-    pub(super) hindrance: Option<String>,
+    pub(super) hindrance: Option<Hindrance>,
     /// The worker's thread has ended.
     pub(super) has_ended: bool,
     /// When the worker was last seen to do something.
     pub(super) last_act: Duration,
     /// It is waiting for the answer to a renewal.
     pub(super) is_renewing: bool,
+}
+
+/// Something on this machine that kept a worker from its renewal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Hindrance {
+    pub(super) what: String,
+    pub(super) advice: String,
 }
 
 /// What a token says of itself.
@@ -134,7 +141,7 @@ impl Record {
             (Some(due_at), Some(end)) if at.daemon.latest >= due_at && !needs_none => {
                 let why = match (self.not_renewable, &self.hindrance, code) {
                     (Some(why), ..) => why.reason().to_owned(),
-                    (None, Some(hindrance), _) => hindrance.clone(),
+                    (None, Some(hindrance), _) => hindrance.what.clone(),
                     (None, None, Some(code)) => format!("the renewal failed with {code}"),
                     (None, None, None) => "it could not be renewed now".to_owned(),
                 };
@@ -219,7 +226,8 @@ mod tests {
     #[test]
     fn a_disk_that_takes_nothing_is_told_before_what_the_daemon_said_earlier() {
         let record = with(rested(200), |it| {
-            it.hindrance = Some("reserve space: no space left".to_owned());
+            let what = "reserve space: no space left".to_owned();
+            it.hindrance = Some(Hindrance { what, advice: String::new() });
             status(it).last_error = Some("unreachable".to_owned());
         });
         assert!(matches!(record.verdict(), Verdict::Overdue(why) if why.ends_with("no space left")));
