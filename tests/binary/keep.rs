@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -301,6 +302,9 @@ fn metrics_are_whole() {
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let keeper = Player::start(&mut command);
     until("it is there", || path.exists());
+    let mut opened = fs::File::open(&path).expect("a file");
+    let mut first = String::new();
+    opened.read_to_string(&mut first).expect("a text");
     let is_over = AtomicBool::new(false);
     let (texts, last) = thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -318,6 +322,10 @@ fn metrics_are_whole() {
         reader.join().expect("every text was whole")
     });
     assert!(texts > 100, "{texts} texts were read");
+    // Who has opened it reads on in what was opened: it is replaced, and never written over.
+    let mut again = String::new();
+    opened.seek(SeekFrom::Start(0)).and_then(|_| opened.read_to_string(&mut again)).expect("a text");
+    assert!(again == first && again != last, "it was written over");
     assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o644);
     for series in [
         format!(

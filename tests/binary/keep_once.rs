@@ -22,6 +22,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("keep --once: what is not well is told", not_well),
     ("keep --once: SIGTERM during a renewal", stopped),
     ("keep --once: beside a keeper at work", beside_a_keeper),
+    ("keep --once: another process is renewing just now", beside_a_renewal),
     ("keep --once: the token of the environment", of_the_environment),
     ("keep: contradictions are wrong usage", wrong_usage),
     ("keep --install: without a service manager the file is written and the rest is said", installed_by_hand),
@@ -165,6 +166,17 @@ fn beside_a_keeper() {
     once(&daemon).assert_silent(0);
     assert_eq!(daemon.ledger().renewals_asked(), 1);
     daemon.ledger().assert_undisturbed();
+    assert_eq!(keeper.end_by("-TERM").code, Some(0));
+}
+
+fn beside_a_renewal() {
+    let daemon = Daemon::with_aged_token(60, 40);
+    // Longer than a lock is waited for.
+    daemon.inject_on_renewals(json!({ "kind": "slow", "ms": 3500 }));
+    let keeper = super::player::Player::start(&mut keep(&daemon));
+    until("the daemon has committed", || daemon.ledger().renewals_granted() == 1);
+    once(&daemon).assert_silent(0);
+    assert_eq!(daemon.ledger().renewals_asked(), 1, "its token was taken over");
     assert_eq!(keeper.end_by("-TERM").code, Some(0));
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Service {
     pub(super) arguments: Vec<String>,
     /// Directories that it writes into.
     pub(super) writes: Vec<String>,
+    /// The program's version. Another one makes another file, so that installing again after an update starts anew.
+    pub(super) version: &'static str,
 }
 
 /// Everything about the service on one system.
@@ -229,6 +231,7 @@ pub(super) mod tests {
             program: format!("{ODD}/waiaas-mcp"),
             arguments: ["keep", "--data-dir", ODD, ""].map(str::to_owned).to_vec(),
             writes: vec![ODD.to_owned()],
+            version: "1.2.3",
         }
     }
 

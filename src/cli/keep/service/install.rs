@@ -127,7 +127,7 @@ fn service(input: &Input, config: &Config) -> Result<Service, Failure> {
         let directory = metrics.parent().filter(|parent| !parent.as_os_str().is_empty());
         writes.push(whole(directory.unwrap_or(Path::new(".")))?);
     }
-    Ok(Service { program: text(&program)?, arguments, writes })
+    Ok(Service { program: text(&program)?, arguments, writes, version: env!("CARGO_PKG_VERSION") })
 }
 
 /// The whole path, without `..`, which systemd does not take.

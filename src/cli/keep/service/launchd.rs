@@ -11,7 +11,7 @@ pub(super) fn agent(service: &Service, log_file: &str) -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- {MARK}, which takes it away, too. -->
+<!-- {MARK} {version}, which takes it away, too. -->
 <plist version="1.0">
 <dict>
 	<key>Label</key>
@@ -36,6 +36,7 @@ pub(super) fn agent(service: &Service, log_file: &str) -> String {
 </dict>
 </plist>
 "#,
+        version = service.version,
         words = words.concat(),
         log = xml(log_file),
     )

@@ -17,7 +17,7 @@ pub(super) fn unit(service: &Service) -> String {
     // Missing directories are no reason not to start: `-`.
     let writes: Vec<String> = service.writes.iter().map(|path| word(&format!("-{path}"))).collect();
     format!(
-        "# {MARK}: --install writes it anew, --uninstall takes it away.
+        "# {MARK} {version}: --install writes it anew, --uninstall takes it away.
 
 [Unit]
 Description=Keeps WAIaaS wallet sessions alive while no client runs
@@ -55,6 +55,7 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy=default.target
 ",
+        version = service.version,
         program = program(&service.program),
         arguments = arguments.join(" "),
         writes = writes.join(" "),

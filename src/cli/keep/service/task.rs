@@ -29,7 +29,7 @@ pub(super) fn definition(service: &Service, user_name: Option<&str>) -> Result<S
         r#"<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo>
-    <Description>Keeps WAIaaS wallet sessions alive while no client runs. {MARK}.</Description>
+    <Description>Keeps WAIaaS wallet sessions alive while no client runs. {MARK} {version}.</Description>
     <URI>\{NAME}</URI>
   </RegistrationInfo>
   <Triggers>
@@ -72,6 +72,7 @@ pub(super) fn definition(service: &Service, user_name: Option<&str>) -> Result<S
   </Actions>
 </Task>
 "#,
+        version = service.version,
         user = xml(user),
         program = xml(&quoted(&service.program)),
         arguments = xml(&arguments.join(" ")),
@@ -185,6 +186,7 @@ mod tests {
             program: "p".to_owned(),
             arguments: vec![argument.to_owned()],
             writes: Vec::new(),
+            version: "1.2.3",
         };
         assert!(definition(&with("C:\\%TEMP%\\x"), Some("u")).is_err());
         assert!(definition(&with("C:\\$(Arg0)"), Some("u")).is_err());
