@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
@@ -29,6 +28,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("keep: without a client", without_a_client),
     ("keep: the metrics are whole whenever they are read", metrics_are_whole),
     ("keep: the service manager hears of it", || service_manager(false)),
+    #[cfg(target_os = "linux")]
     ("keep: a service manager with an abstract socket", || service_manager(true)),
     ("keep: the daemon is away when the token is due", daemon_is_away),
     ("keep: what is no token file hinders nobody", odd_files),
@@ -255,14 +255,24 @@ fn two_files_with_one_session() {
     assert_eq!(keeper.end_by("-TERM").code, Some(0));
 }
 
+#[cfg(target_os = "linux")]
+fn abstract_address(name: &str) -> SocketAddr {
+    use std::os::linux::net::SocketAddrExt as _;
+    SocketAddr::from_abstract_name(name).expect("a name")
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_address(_name: &str) -> SocketAddr {
+    unreachable!("Linux alone has such addresses")
+}
+
 /// The service manager hears that it is up, how it is, that it lives, and that it ends.
 fn service_manager(is_abstract: bool) {
     let daemon = Daemon::with_aged_token(60, 40);
     let path = daemon.data_dir().join("notify");
     let (address, name) = if is_abstract {
         let name = format!("waiaas-mcp-test-{}-{}", std::process::id(), daemon.process_id());
-        let address = SocketAddr::from_abstract_name(&name).expect("a name");
-        (address, OsString::from(format!("@{name}")))
+        (abstract_address(&name), OsString::from(format!("@{name}")))
     } else {
         (SocketAddr::from_pathname(&path).expect("a path"), path.into_os_string())
     };

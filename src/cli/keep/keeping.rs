@@ -138,7 +138,8 @@ impl Keeping {
             if let Some(beat) = self.notify.beat
                 && self.now() >= beat_at
             {
-                if records.iter().all(|record| record.is_alive(self.now())) {
+                let now = self.means.clock.now();
+                if records.iter().all(|record| record.is_alive(now)) {
                     self.notify.alive();
                 }
                 beat_at = self.now().saturating_add(beat);
@@ -163,7 +164,7 @@ impl Keeping {
     fn look(&mut self, stop: &Receiver<()>) -> bool {
         self.forget_the_dead();
         self.leaving.retain(|thread| !thread.is_finished());
-        let Found { candidates, has_more } = self.means.choice.find();
+        let Found { candidates, has_more, fault } = self.means.choice.find();
         let now = self.means.clock.now().wall;
         let mut seen: Vec<Seen> = candidates
             .iter()
@@ -180,6 +181,10 @@ impl Keeping {
         if let Some(number) = plan.left.len().checked_sub(TOLD_MAX).filter(|number| *number > 0) {
             let (what, advice) = files::more(number);
             self.tell(&mut told, files::DIRECTORY, Level::Warn, "keep.left", &what, &advice);
+        }
+        if let Some((directory, why)) = &fault {
+            let advice = "look at its owner and its mode";
+            self.tell(&mut told, directory, Level::Error, "keep.cannot_look", why, advice);
         }
         if has_more {
             let advice = "remove what is not a token file";

@@ -4,6 +4,7 @@
 //! server's, which follows no link, waits at no FIFO and reads no more than a token has.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::files::{COMMON, Content, DIRECTORY, Named, Seen, named};
@@ -45,6 +46,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// There are more names than were looked at.
     pub(super) has_more: bool,
+    /// A directory that is there and could not be looked into, and why.
+    pub(super) fault: Option<(String, String)>,
 }
 
 impl Choice {
@@ -74,15 +77,24 @@ impl Choice {
     /// Finds them.
     pub(super) fn find(&self) -> Found {
         if self.only {
-            return Found { candidates: vec![self.own_candidate()], has_more: false };
+            return Found { candidates: vec![self.own_candidate()], has_more: false, fault: None };
         }
         let mut candidates = Vec::new();
         let common = self.data_dir.join(COMMON);
-        if is_there(&common) {
-            candidates.push(candidate(COMMON.to_owned(), None, common, true));
-        }
+        // Whatever it is: a link that leads nowhere is something that stands in the way.
+        let common_fault = match common.symlink_metadata() {
+            Ok(_) => {
+                candidates.push(candidate(COMMON.to_owned(), None, common, true));
+                None
+            }
+            Err(error) => fault(&self.data_dir, &error),
+        };
         let directory = self.data_dir.join(DIRECTORY);
-        let mut entries = fs::read_dir(&directory).into_iter().flatten();
+        let (entries, fault) = match fs::read_dir(&directory) {
+            Ok(entries) => (Some(entries), common_fault),
+            Err(error) => (None, common_fault.or_else(|| fault(&directory, &error))),
+        };
+        let mut entries = entries.into_iter().flatten();
         let names = entries.by_ref().take(NAMES_MAX).flatten();
         let mut found: Vec<(String, Named)> = names
             .filter_map(|entry| entry.file_name().into_string().ok())
@@ -106,7 +118,7 @@ impl Choice {
             candidates.retain(|candidate| candidate.place.write != self.own.write);
             candidates.push(self.own_candidate());
         }
-        Found { candidates, has_more: entries.next().is_some() }
+        Found { candidates, has_more: entries.next().is_some(), fault }
     }
 
     fn own_candidate(&self) -> Candidate {
@@ -128,9 +140,10 @@ fn candidate(label: String, wallet: Option<String>, path: PathBuf, is_missed: bo
     Candidate { label, wallet, place, is_missed }
 }
 
-/// Whatever it is: a link that leads nowhere is something that stands in the way.
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+/// Why a directory could not be looked into. One that is not there is no fault: it may come.
+fn fault(directory: &Path, error: &io::Error) -> Option<(String, String)> {
+    let is_missing = matches!(error.kind(), ErrorKind::NotFound);
+    (!is_missing).then(|| (directory.display().to_string(), error.to_string()))
 }
 
 impl Candidate {
@@ -205,6 +218,22 @@ mod tests {
         assert_eq!(wallets, [None, Some(WALLET), None, Some("treasury")]);
         assert_eq!(found.candidates[2].place.only_session.as_deref(), Some("s"));
         assert!(!found.has_more);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_looked_into_is_told_and_one_that_is_not_there_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(&directory.path().join("data"), &[]);
+        let fault = || Choice::new(&config, false).find().fault;
+        assert_eq!(fault(), None);
+        fs::create_dir(&config.data_dir).unwrap();
+        assert_eq!(fault(), None);
+        fs::write(config.data_dir.join(DIRECTORY), "").unwrap();
+        assert!(fault().is_some_and(|(directory, _)| directory.ends_with(DIRECTORY)), "it is a file");
+        fs::remove_file(config.data_dir.join(DIRECTORY)).unwrap();
+        fs::remove_dir(&config.data_dir).unwrap();
+        fs::write(&config.data_dir, "").unwrap();
+        assert!(fault().is_some_and(|(directory, _)| directory.ends_with("data")), "it is a file");
     }
 
     #[test]

@@ -73,6 +73,11 @@ pub(super) fn run(input: &Input, mut means: Means) -> Result<ExitCode, Failure> 
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     told.extend(left(&plan));
     told.extend(done.iter().map(|record| (record.label.clone(), told_of(record, now))));
+    if let Some((directory, why)) = &found.fault {
+        let what = format!("it cannot be looked into: {why}");
+        let advice = "Look at its owner and its mode.".to_owned();
+        told.insert(directory.clone(), Told::Trouble { what, advice });
+    }
     if told.is_empty() {
         told.insert(means.choice.data_dir().display().to_string(), nothing_there());
     }

@@ -8,10 +8,10 @@ use crate::session::events::Moment;
 use crate::session::notice::NotRenewable;
 use crate::session::status::Status;
 use crate::session::{Session, State, policy, schedule};
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 /// A worker that has done nothing for this long hangs: it never sleeps longer than [`policy::WAIT_MAX`], and every
-/// question it asks has a deadline. A renewal is excused, because it is waited for as long as it takes.
+/// question it asks has a deadline, except a renewal.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 const _: () = assert!(SILENCE_MAX.as_secs() > policy::WAIT_MAX.as_secs() + policy::ASK_TIME_MAX.as_secs());
@@ -117,10 +117,12 @@ impl Record {
         self.rested.as_ref()?.status.renew_at
     }
 
-    /// The worker lives, as far as can be seen at `now` of the monotonic clock.
-    pub(super) fn is_alive(&self, now: Duration) -> bool {
-        let is_silent = now.saturating_sub(self.last_act) > SILENCE_MAX;
-        !self.has_ended && (!is_silent || self.is_renewing)
+    /// The worker lives, as far as can be seen. One that waits for a renewal may be silent until its token has ended.
+    pub(super) fn is_alive(&self, now: Now) -> bool {
+        let is_silent = now.mono.saturating_sub(self.last_act) > SILENCE_MAX;
+        let end = self.token.as_ref().and_then(|token| token.expires_at);
+        let may_be_silent = self.is_renewing && end.is_none_or(|end| now.wall < end.plus(SILENCE_MAX));
+        !self.has_ended && (!is_silent || may_be_silent)
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -158,7 +160,6 @@ mod tests {
     use crate::session::schedule::DaemonTime;
     use crate::session::status::Source;
     use crate::session::tests::token_with;
-    use crate::time::Now;
 
     const T0: i64 = 1_795_330_000;
 
@@ -236,9 +237,16 @@ mod tests {
     #[test]
     fn a_silent_worker_is_dead_unless_it_waits_for_a_renewal() {
         let record = rested(0);
-        let later = |seconds| record.last_act + Duration::from_secs(seconds);
+        let later = |seconds: i64| {
+            let mono = record.last_act + Duration::from_secs(u64::try_from(seconds).unwrap());
+            Now { wall: at(seconds), mono }
+        };
         assert!(record.is_alive(later(120)) && !record.is_alive(later(121)));
-        assert!(with(record.clone(), |it| it.is_renewing = true).is_alive(later(100_000)));
+        let renewing = with(record.clone(), |it| it.is_renewing = true);
+        assert!(
+            renewing.is_alive(later(419)) && !renewing.is_alive(later(421)),
+            "its token ends after 300 s"
+        );
         assert!(!with(record.clone(), |it| it.has_ended = true).is_alive(later(0)));
     }
 }
