@@ -2,7 +2,7 @@
 //!
 //! Used by the command line. Every token file of the data directory gets a worker, the same that `serve` has; what is
 //! here is which files there are, when a worker begins and ends, and who is told. Modules: `files` says which files are
-//! kept, `look` finds them, `crew` has the workers, `keeping` runs until it is told to stop, `once` does what is due,
+//! kept, `look` finds them, `workers` has the workers, `keeping` runs until it is told to stop, `once` does what is due,
 //! `board` and `record` hold what is known, `metrics`, `notify` and the keeper's mark tell it, `service` installs it.
 
 use std::process::ExitCode;
@@ -17,7 +17,6 @@ use crate::server::call_pool;
 use crate::time::{Clock, SystemClock};
 
 mod board;
-mod crew;
 mod files;
 mod keeping;
 mod look;
@@ -28,6 +27,7 @@ mod once;
 mod record;
 mod replace;
 pub(super) mod service;
+mod workers;
 
 use look::Choice;
 use metrics_file::MetricsFile;

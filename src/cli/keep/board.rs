@@ -1,8 +1,8 @@
-//! The board: what is known of every kept file, written by the workers and read by the one who reports.
+//! The board: what is known of every kept file, written by the workers and read by whoever reports.
 //!
-//! Used by `keep`. Each worker has a [`Desk`], which looks on at what it does ([`crate::session::observed`]), notes that
-//! on the board, and puts the name of the file into every line of the log. A worker that is let go of may still be
-//! finishing while another begins on the same file, so that entries go by the worker's number and not by the file.
+//! Used by `keep`. Each worker has a [`Recorder`], an observer of what it does ([`crate::session::observed`]) that notes it
+//! here and puts the file's name into every line of the log. Entries go by the number of the worker and not by the file: a
+//! worker that was let go of may still be finishing while another begins on the same file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::session::status::Status;
 /// the lock: that one is renewing, and some seconds later its token can be taken over.
 const RESTS_FOR_LOCK_MAX: u32 = 1;
 
-/// All entries, and a bell that is rung after each change.
+/// All entries, and a channel that gets a message after each change.
 pub(super) struct Board {
     entries: Mutex<Entries>,
-    bell: Sender<()>,
+    changed: Sender<()>,
 }
 
 #[derive(Default)]
@@ -34,8 +34,8 @@ struct Entries {
     reachable: Option<bool>,
 }
 
-/// A worker's place at the board.
-pub(super) struct Desk {
+/// Records what a worker does.
+pub(super) struct Recorder {
     board: Arc<Board>,
     number: u64,
     label: String,
@@ -61,28 +61,28 @@ impl Until {
 }
 
 impl Board {
-    /// An empty board, and its bell.
+    /// An empty board, and where its changes are heard of.
     pub(super) fn new() -> (Arc<Board>, Receiver<()>) {
-        // One ring that nobody has heard yet says it all.
-        let (bell, rung) = bounded(1);
-        (Arc::new(Board { entries: Mutex::default(), bell }), rung)
+        // One message that nobody has read yet says it all.
+        let (changed, changes) = bounded(1);
+        (Arc::new(Board { entries: Mutex::default(), changed }), changes)
     }
 
-    /// A new entry, and the desk of its worker.
-    pub(super) fn enter(self: &Arc<Board>, record: Record, until: Until, is_quiet: bool) -> (u64, Desk) {
+    /// A new entry, and the recorder of its worker.
+    pub(super) fn enter(self: &Arc<Board>, record: Record, until: Until, is_quiet: bool) -> (u64, Recorder) {
         let label = record.label.clone();
         let mut entries = self.entries.lock();
         entries.next = entries.next.wrapping_add(1);
         let number = entries.next;
         entries.records.insert(number, record);
         drop(entries);
-        (number, Desk { board: Arc::clone(self), number, label, until, is_quiet, was_locked_out: false })
+        (number, Recorder { board: Arc::clone(self), number, label, until, is_quiet, was_locked_out: false })
     }
 
     /// Takes an entry away.
     pub(super) fn remove(&self, number: u64) {
         self.entries.lock().records.remove(&number);
-        self.ring();
+        self.announce();
     }
 
     /// What is known of a worker.
@@ -105,7 +105,7 @@ impl Board {
     pub(super) fn set_reachable(&self, is_reachable: bool) {
         let before = self.entries.lock().reachable.replace(is_reachable);
         if before != Some(is_reachable) {
-            self.ring();
+            self.announce();
         }
     }
 
@@ -115,13 +115,13 @@ impl Board {
         }
     }
 
-    fn ring(&self) {
-        // Full: whoever hears it will see this change too.
-        let _ = self.bell.try_send(());
+    fn announce(&self) {
+        // Full: whoever reads it will see this change too.
+        let _ = self.changed.try_send(());
     }
 }
 
-impl Observer for Desk {
+impl Observer for Recorder {
     fn acts(&mut self, action: &Action, at: Moment) {
         self.board.note(self.number, |record| {
             record.last_act = at.now.mono;
@@ -173,7 +173,7 @@ impl Observer for Desk {
         self.board.note(self.number, |record| {
             record.rested = Some(Rested { status: status.clone(), at });
         });
-        self.board.ring();
+        self.board.announce();
         let was_locked_out = std::mem::take(&mut self.was_locked_out);
         match &mut self.until {
             Until::Stopped => Rest::Wait,
@@ -186,13 +186,13 @@ impl Observer for Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for Recorder {
     /// With its worker's thread, however that ends.
     fn drop(&mut self) {
         self.board.note(self.number, |record| {
             record.has_ended = true;
             record.is_renewing = false;
         });
-        self.board.ring();
+        self.board.announce();
     }
 }

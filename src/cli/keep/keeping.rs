@@ -14,11 +14,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select};
 
 use super::Means;
 use super::board::{Board, Until};
-use super::crew::{self, Kept, Mark, Terms};
 use super::files::{self, Content, KEPT_MAX, Seen, TOLD_MAX};
 use super::look::{Candidate, DirectoryId, Found};
 use super::notify::{Notify, status_line};
 use super::record::Record;
+use super::workers::{self, Kept, Mark, Terms};
 use crate::cli::{Failure, NOT_DONE, stop};
 use crate::config::service_manager::ServiceManager;
 use crate::http::{Credential, Request, Transport};
@@ -87,7 +87,7 @@ pub(super) fn run(means: Means) -> Result<ExitCode, Failure> {
         what: format!("signals cannot be waited for: {error}"),
         advice: "Look at the limits of this user (`ulimit -a`).".to_owned(),
     })?;
-    let (board, bell) = Board::new();
+    let (board, changed) = Board::new();
     let (ending, ended) = bounded(0);
     if means.metrics.is_some() {
         watch_reach(Arc::clone(&means.transport), Arc::clone(&board), ended);
@@ -103,14 +103,14 @@ pub(super) fn run(means: Means) -> Result<ExitCode, Failure> {
         told: BTreeSet::new(),
         metrics_due: Duration::ZERO,
     };
-    let why = keeping.keep(&stop, &bell);
+    let why = keeping.keep(&stop, &changed);
     keeping.end();
     drop(ending);
     Ok(if why == Ended::Stopped { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }
 
 impl Keeping {
-    fn keep(&mut self, stop: &Receiver<()>, bell: &Receiver<()>) -> Ended {
+    fn keep(&mut self, stop: &Receiver<()>, changed: &Receiver<()>) -> Ended {
         let started = self.now();
         let mut look_at = started;
         let mut beat_at = started;
@@ -147,10 +147,10 @@ impl Keeping {
             let beat_at = self.notify.beat.map_or(look_at, |_| beat_at);
             let ready_at = started.saturating_add(READY_WAIT_MAX);
             let next = look_at.min(beat_at).min(if is_settled { look_at } else { ready_at.max(self.now()) });
-            let wait = next.saturating_sub(self.now()).max(crew::START_PAUSE);
+            let wait = next.saturating_sub(self.now()).max(workers::START_PAUSE);
             select! {
                 recv(stop) -> _ => return Ended::Stopped,
-                recv(bell) -> _ => {}
+                recv(changed) -> _ => {}
                 default(wait) => {}
             }
         }
@@ -213,7 +213,7 @@ impl Keeping {
         for candidate in candidates.iter().filter(|candidate| plan.kept.contains(&candidate.label)) {
             if goes_on && !self.kept.contains_key(&candidate.label) {
                 self.take_up(candidate, &mut told);
-                goes_on = crew::pause(stop);
+                goes_on = workers::pause(stop);
             }
         }
         self.told = told;
@@ -272,7 +272,7 @@ impl Keeping {
 
     fn take_up(&mut self, candidate: &Candidate, told: &mut BTreeSet<(String, String)>) {
         let label = &candidate.label;
-        let mark = match crew::mark(candidate, &*self.means.clock) {
+        let mark = match workers::mark(candidate, &*self.means.clock) {
             Mark::Taken(mark) => Some(mark),
             Mark::Another => {
                 let advice = "this one takes the file up when the other ends";
@@ -294,7 +294,7 @@ impl Keeping {
         };
         let Means { transport, clock, .. } = &self.means;
         let terms = Terms { board: &self.board, transport, clock, until: Until::Stopped, is_quiet: false };
-        match crew::start(candidate, mark, &terms) {
+        match workers::start(candidate, mark, &terms) {
             Ok(kept) => {
                 log::event(Area::Session, Level::Info, "keep.taken_up", &[("file", &Foreign(label))]);
                 self.kept.insert(label.clone(), kept);
@@ -346,7 +346,7 @@ impl Keeping {
     fn end(&mut self) {
         self.notify.stopping("ending");
         let kept = std::mem::take(&mut self.kept);
-        crew::end_all(kept.into_values().collect(), &self.board);
+        workers::end_all(kept.into_values().collect(), &self.board);
         for thread in self.leaving.drain(..) {
             let _ = thread.join();
         }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, select};
 
 use super::board::{Board, Until};
-use super::crew::{self, Kept, Mark, Terms};
 use super::files::{self, Plan, Seen, TOLD_MAX};
 use super::look::Candidate;
 use super::record::{Record, Verdict};
+use super::workers::{self, Kept, Mark, Terms};
 use super::{Means, keeping};
 use crate::cli::arguments::Input;
 use crate::cli::duration::instant;
@@ -32,7 +32,7 @@ const AT_ONCE_MAX: usize = 16;
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Longest wait for a worker to say something.
-const BELL_WAIT_MAX: Duration = Duration::from_millis(500);
+const CHANGE_WAIT_MAX: Duration = Duration::from_millis(500);
 
 const _: () =
     assert!(TIME_MAX.as_secs() > policy::RENEWAL_TIME_MAX.as_secs() + policy::ASK_TIME_MAX.as_secs());
@@ -65,10 +65,10 @@ pub(super) fn run(input: &Input, mut means: Means) -> Result<ExitCode, Failure> 
     let seen: Vec<Seen> = found.candidates.iter().map(|candidate| candidate.look(false, now)).collect();
     // All of them: a few at a time, and so many as there is time for.
     let plan = files::plan(&seen, now, usize::MAX);
-    let (board, bell) = Board::new();
+    let (board, changed) = Board::new();
     let Means { transport, clock, .. } = &means;
     let terms = Terms { board: &board, transport, clock, until: Until::NOTHING_DUE, is_quiet };
-    let done = do_what_is_due(&plan, &found.candidates, &terms, &Ears { stop: &stop, bell: &bell })?;
+    let done = do_what_is_due(&plan, &found.candidates, &terms, &Awaited { stop: &stop, changed: &changed })?;
     let now = means.clock.now().wall;
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     told.extend(left(&plan));
@@ -97,9 +97,9 @@ pub(super) fn run(input: &Input, mut means: Means) -> Result<ExitCode, Failure> 
 }
 
 /// What is listened for meanwhile.
-struct Ears<'e> {
+struct Awaited<'e> {
     stop: &'e Receiver<()>,
-    bell: &'e Receiver<()>,
+    changed: &'e Receiver<()>,
 }
 
 /// A worker for each file, a few at a time. Ends all of them, whatever they came to.
@@ -107,7 +107,7 @@ fn do_what_is_due(
     plan: &Plan,
     candidates: &[Candidate],
     terms: &Terms<'_>,
-    ears: &Ears<'_>,
+    awaited: &Awaited<'_>,
 ) -> Result<Vec<Record>, Failure> {
     let Terms { board, clock, .. } = terms;
     let mut waiting: Vec<&Candidate> =
@@ -122,11 +122,11 @@ fn do_what_is_due(
             && let Some(candidate) = waiting.pop()
         {
             // A keeper at work on it is no hindrance: the lock beside the token file is what counts.
-            let mark = match crew::mark(candidate, &***clock) {
+            let mark = match workers::mark(candidate, &***clock) {
                 Mark::Taken(mark) => Some(mark),
                 Mark::None | Mark::Another => None,
             };
-            match crew::start(candidate, mark, terms) {
+            match workers::start(candidate, mark, terms) {
                 Ok(kept) => working.push(kept),
                 Err(no_thread) => failure = Some(no_thread),
             }
@@ -135,13 +135,13 @@ fn do_what_is_due(
             break;
         }
         select! {
-            recv(ears.stop) -> _ => break,
-            recv(ears.bell) -> _ => {}
-            default(BELL_WAIT_MAX) => {}
+            recv(awaited.stop) -> _ => break,
+            recv(awaited.changed) -> _ => {}
+            default(CHANGE_WAIT_MAX) => {}
         }
         working = end_what_has_ended(working, board);
     }
-    crew::end_all(working, board);
+    workers::end_all(working, board);
     if let Some(failure) = failure {
         return Err(failure);
     }
@@ -166,7 +166,7 @@ fn end_what_has_ended(working: Vec<Kept>, board: &Board) -> Vec<Kept> {
             Some(record) if !record.has_ended => still.push(kept),
             record => {
                 record.iter().for_each(|record| kept.note(record));
-                crew::end_all(vec![kept], board);
+                workers::end_all(vec![kept], board);
             }
         }
     }

@@ -1,7 +1,7 @@
-//! The workers: one a kept file, each with its place at the board, its mark beside the file, and its end.
+//! Starting and ending workers: one for each kept file, with an entry on the board and the keeper's mark beside the file.
 //!
-//! Used by `keeping` and `once`. A worker is the one that `serve` has, in a world that somebody looks on at; nothing is
-//! decided here about a session.
+//! Used by `keeping` and `once`. It is the worker that `serve` has, in a world that is observed; nothing is decided here
+//! about a session.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -35,7 +35,7 @@ const STACK_BYTES: usize = 64 * 1024;
 
 /// A kept file.
 pub(super) struct Kept {
-    /// At the board.
+    /// Of its entry on the board.
     pub(super) number: u64,
     worker: Worker,
     mark: Option<KeeperMark>,
@@ -86,9 +86,9 @@ pub(super) fn start(
     let Terms { board, transport, clock, until, is_quiet } = terms;
     let mut record = Record::new(candidate.label.clone(), candidate.wallet.clone(), clock.now().mono);
     record.last_renewal = mark.as_ref().and_then(KeeperMark::last_renewal);
-    let (number, desk) = board.enter(record, *until, *is_quiet);
+    let (number, recorder) = board.enter(record, *until, *is_quiet);
     let (_, worker) = daemon::session(candidate.place.clone(), Arc::clone(*transport), Arc::clone(*clock));
-    let started = worker.start_in(move |world| Observed::new(world, desk));
+    let started = worker.start_in(move |world| Observed::new(world, recorder));
     match started {
         Ok(worker) => Ok(Kept { number, worker, mark }),
         Err(failure) => {
