@@ -25,6 +25,7 @@ mod doctor;
 mod duration;
 mod grammar;
 mod help;
+mod keep;
 #[cfg(not(feature = "setup"))]
 mod left_out;
 mod login;
@@ -86,7 +87,7 @@ const PASSWORD_FILE: Flag = Flag {
 };
 
 /// Everything that can be typed first. The first command is meant where none is typed.
-static COMMANDS: [Command; 11] = [
+static COMMANDS: [Command; 12] = [
     Command {
         name: "serve",
         about: "serve an MCP client on stdin and stdout (the default)",
@@ -170,6 +171,46 @@ static COMMANDS: [Command; 11] = [
         flags: &[ALL, PASSWORD_FILE],
         keeps_problems: false,
         run: refresh_token::run,
+    },
+    Command {
+        name: "keep",
+        about: "keep sessions alive while no client runs",
+        details: "Renews the tokens of all token files of the data directory, or of one wallet's, until it is told to \
+                  stop; files that appear later are taken up within a minute. Works beside servers on the same files: \
+                  one of them renews. --once does what is due now and exits: with 0 if all tokens are usable and none is \
+                  overdue, else with 1; it says nothing then but to a terminal. --install makes it a service of this \
+                  user. The metrics are for node_exporter's textfile collector: written anew after each change, and \
+                  readable by everybody (mode 0644), for they hold no token.",
+        operands: &[],
+        flags: &[
+            Flag {
+                long: "all",
+                value: None,
+                about: "every token file (the default), whatever WAIAAS_WALLET_ID says",
+                excludes: &["wallet"],
+            },
+            Flag {
+                long: "once",
+                value: None,
+                about: "do what is due now and exit, for cron and timers",
+                excludes: &["install", "uninstall"],
+            },
+            Flag {
+                long: "metrics",
+                value: Some(Value::File),
+                about: "write metrics for Prometheus there",
+                excludes: &["uninstall"],
+            },
+            Flag {
+                long: "install",
+                value: None,
+                about: "start it now and at every login, with these options",
+                excludes: &["uninstall"],
+            },
+            Flag { long: "uninstall", value: None, about: "undo that", excludes: &[] },
+        ],
+        keeps_problems: false,
+        run: keep::run,
     },
     Command {
         name: "status",

@@ -21,6 +21,9 @@ use crate::text;
 use crate::time::Timestamp;
 use crate::wallet::toolsets::{self, Selection, UnknownToolset};
 
+pub mod said;
+pub mod service_manager;
+
 /// Time for one call of the daemon unless `WAIAAS_MCP_TIMEOUT` says otherwise.
 const CALL_TIME_DEFAULT: Duration = Duration::from_secs(60);
 

@@ -35,8 +35,10 @@ pub mod renewal;
 pub mod schedule;
 pub mod status;
 
+pub mod keeper;
 pub mod leftovers;
 pub mod lock;
+pub mod observed;
 mod private_file;
 pub mod shared;
 pub mod token_file;

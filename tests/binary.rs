@@ -24,6 +24,10 @@ mod ends;
 mod files;
 #[path = "binary/input.rs"]
 mod input;
+#[path = "binary/keep.rs"]
+mod keep;
+#[path = "binary/keep_once.rs"]
+mod keep_once;
 #[path = "binary/mounts.rs"]
 mod mounts;
 #[path = "binary/process.rs"]
@@ -52,6 +56,8 @@ const SCENES_AT_ONCE: usize = 12;
 
 /// All of them, the longest first.
 const SCENES: &[&[Scene]] = &[
+    keep::SCENES,
+    keep_once::SCENES,
     verdicts::SCENES,
     process::SCENES,
     situations::SCENES,

@@ -24,7 +24,7 @@ use waiaas_mcp::secret::Token;
 use waiaas_mcp::session::lock::{TokenLock, TryLock};
 
 /// Names of all checks but those of clients.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "daemon_reachable",
     "loopback_host",
     "daemon_version",
@@ -45,6 +45,7 @@ const NAMES: [&str; 20] = [
     "token_limited",
     "wallet",
     "tools_known",
+    "keeper",
 ];
 
 /// A set-up without a fault: one wallet, a session, a client.
@@ -123,7 +124,7 @@ fn a_set_up_that_is_well_passes_every_check() {
     let text = console.finish(&mut console.command(&["doctor"]));
     text.assert_done();
     assert!(text.stdout.starts_with("ok       daemon_reachable"), "{text:?}");
-    assert!(text.stdout.ends_with("\n21 checks, 0 failed, 0 with a warning\n"), "{text:?}");
+    assert!(text.stdout.ends_with("\n22 checks, 0 failed, 0 with a warning\n"), "{text:?}");
     assert!(!text.stdout.contains('\u{1b}') && !text.stdout.contains("->"), "{text:?}");
 }
 

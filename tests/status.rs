@@ -59,7 +59,9 @@ fn a_session_that_is_well_is_told_with_all_its_times() {
             "baseUrl": console.sandbox.base_url(), "reachable": true, "version": "2.15.0",
             "clockOffsetSeconds": 0, "error": null,
         },
-        "lock": "free", "problem": null, "advice": null,
+        "lock": "free",
+        "keeper": { "atWork": false, "pid": null, "since": null, "lastRenewal": null },
+        "problem": null, "advice": null,
     });
     assert_eq!(object, expected);
     assert_eq!(row(&text, "State"), "active");

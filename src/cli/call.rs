@@ -56,9 +56,9 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     };
     let is_repeatable = known(&toolbox, &name).is_ok_and(composed::is_repeatable);
     let stop = signals::stop_requests().map_err(|error| daemon::no_thread(&error))?;
-    let (daemon, keeper) = daemon::connect(&config);
+    let (daemon, unstarted) = daemon::connect(&config);
     let session = Arc::clone(&daemon.session);
-    let kept = keeper.start();
+    let kept = unstarted.start();
     let call = Call { toolbox, name, arguments, is_action, daemon };
     let outcome = call.start().map(|(results, cancelled)| wait_for(&results, &cancelled, &stop));
     let is_interrupted = matches!(outcome, Ok(Outcome::Interrupted));

@@ -1,7 +1,7 @@
 //! The way to the daemon: a transport, and a session that a worker keeps alive.
 //!
-//! Used by the commands that make tool calls. Refuses to wait: the worker reads the token file by itself, and a
-//! call that comes sooner waits for it.
+//! Used by the commands that make tool calls, and by `keep`, which makes none and has many workers. Refuses to wait: the
+//! worker reads the token file by itself, and a call that comes sooner waits for it.
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use crate::http::Transport;
 use crate::http::client::Http;
 use crate::server::call::Daemon;
 use crate::session::TokenPlace;
+use crate::session::events::World;
 use crate::session::shared::{Nudge, SharedSession};
-use crate::session::worker::Worker;
-use crate::time::SystemClock;
+use crate::session::worker::{DaemonWorld, Worker};
+use crate::time::{Clock, SystemClock};
 
-/// What the session's worker is started with.
-pub(super) struct Keeper {
+/// A session's worker, not yet at work.
+pub(super) struct Unstarted {
     place: TokenPlace,
     transport: Arc<dyn Transport>,
     session: Arc<SharedSession>,
@@ -30,25 +31,31 @@ pub(super) struct Keeper {
 /// The worker, as soon as the operating system has a thread for it.
 pub(super) struct Kept(Arc<Mutex<Option<Worker>>>);
 
-/// The way to the daemon, and who keeps its session. Calls wait until the keeper was started.
-pub(super) fn connect(config: &Config) -> (Daemon, Keeper) {
-    let (session, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+/// The way to the daemon, and who keeps its session. Calls wait until the worker was started.
+pub(super) fn connect(config: &Config) -> (Daemon, Unstarted) {
     let transport: Arc<dyn Transport> = Arc::new(Http::new(config.base_url.clone()));
-    let keeper = Keeper {
-        place: config.token_place.clone(),
-        transport: Arc::clone(&transport),
-        session: Arc::clone(&session),
-        nudges,
-    };
+    let clock = Arc::new(SystemClock::start());
+    let (session, worker) = session(config.token_place.clone(), Arc::clone(&transport), clock);
     let wallet_id = config.wallet_id.clone();
-    (Daemon { transport, session, wallet_id, call_time_max: config.call_time_max }, keeper)
+    (Daemon { transport, session, wallet_id, call_time_max: config.call_time_max }, worker)
 }
 
-impl Keeper {
+/// A session, and who keeps it.
+pub(super) fn session(
+    place: TokenPlace,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+) -> (Arc<SharedSession>, Unstarted) {
+    let (session, nudges) = SharedSession::new(clock);
+    let worker = Unstarted { place, transport, session: Arc::clone(&session), nudges };
+    (session, worker)
+}
+
+impl Unstarted {
     /// Starts the worker, or has it started as soon as the operating system has a thread for it: with every call that
     /// wants a token, and with every [`SharedSession::tend`]. Whoever calls this shuts it down in the end.
     pub(super) fn start(self) -> Kept {
-        let Keeper { place, transport, session, nudges } = self;
+        let Unstarted { place, transport, session, nudges } = self;
         let kept = Kept(Arc::default());
         let (slot, shared) = (Arc::clone(&kept.0), Arc::clone(&session));
         session.start_with(move || {
@@ -58,6 +65,18 @@ impl Keeper {
             Ok(())
         });
         kept
+    }
+
+    /// Starts the worker now, in a world that somebody has wrapped.
+    ///
+    /// # Errors
+    /// [`Failure`] if the operating system has no thread for it.
+    pub(super) fn start_in<W: World>(
+        self,
+        wrap: impl Fn(DaemonWorld) -> W + Send + 'static,
+    ) -> Result<Worker, Failure> {
+        let Unstarted { place, transport, session, nudges } = self;
+        Worker::spawn_in(place, transport, session, nudges, wrap).map_err(|error| no_thread(&error))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::time::SystemClock;
 mod checks;
 mod clients;
 mod facts;
+mod keeper;
 mod report;
 
 pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {

@@ -21,7 +21,12 @@ pub(super) enum Paint {
 
 /// How words on stdout are made to stand out.
 pub(super) fn paint() -> Paint {
-    if io::stdout().is_terminal() && config::may_colour() { Paint::Colours } else { Paint::Nothing }
+    if is_terminal() && config::may_colour() { Paint::Colours } else { Paint::Nothing }
+}
+
+/// Whether a person reads stdout as it is written.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
 impl Paint {

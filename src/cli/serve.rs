@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::Failure;
 use super::arguments::Input;
-use super::daemon::{self, Keeper, Kept};
+use super::daemon::{self, Kept, Unstarted};
 use super::parents::{Parents, Watch};
 use super::signals;
 use crate::config::{Config, RawConfig};
@@ -48,13 +48,13 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
     // Signals that come from here on end the program in order.
     warn_if_unavailable(signals::stop_on_signals(&waker));
     // With a wrong configuration nothing is read and nobody is asked: every call explains what is wrong.
-    let (daemon, keeper) = match config.problems.first() {
+    let (daemon, unstarted) = match config.problems.first() {
         Some(problem) => {
             (Err(ConfigProblem { message: problem.what.clone(), hint: problem.advice.clone() }), None)
         }
         None => {
-            let (daemon, keeper) = daemon::connect(&config);
-            (Ok(daemon), Some(keeper))
+            let (daemon, unstarted) = daemon::connect(&config);
+            (Ok(daemon), Some(unstarted))
         }
     };
     let name = match (name, &config.wallet_name) {
@@ -73,7 +73,7 @@ fn serve(config: Config, name: Option<&str>) -> Result<ExitCode, Failure> {
         let mut watch = Watch::new(parent.with_grandparent());
         connection.watch_client(move |has_spoken| watch.is_client_gone(has_spoken));
         warn_if_unavailable(signals::stop_on_other_signals(&waker));
-        kept = keeper.map(Keeper::start);
+        kept = unstarted.map(Unstarted::start);
         let at_end = kept.as_ref().map(Kept::handle);
         connection.when_ending(move || {
             if let Some(kept) = at_end {

@@ -18,6 +18,7 @@ use crate::session::answers::about_the_token;
 use crate::session::choose::{self, Known, Unfit};
 use crate::session::clock_offset::{DaemonClock, DaemonTime, Sample};
 use crate::session::events::FileView;
+use crate::session::keeper::KeeperView;
 use crate::session::lock::{LockState, TokenLock};
 use crate::session::schedule;
 use crate::session::status::Source;
@@ -48,6 +49,8 @@ pub(super) struct Survey {
     /// The token that a server would use, and where it is from.
     pub(super) held: Option<(Session, Source)>,
     pub(super) lock: LockState,
+    /// Who keeps the session alive while no client runs.
+    pub(super) keeper: KeeperView,
     pub(super) health: Result<Health, Refusal>,
     /// What the daemon says of the held token's session; `None` if it was not asked.
     pub(super) connected: Option<Result<Connected, Refusal>>,
@@ -115,6 +118,7 @@ pub(super) fn survey(
         environment,
         held,
         lock: TokenLock::of(&place.write).state(),
+        keeper: KeeperView::of(&file_read(place)),
         health,
         connected,
         listed,

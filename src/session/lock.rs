@@ -81,9 +81,19 @@ impl LockState {
 impl TokenLock {
     /// The lock of this token file. Nothing is opened yet.
     pub fn of(token_file: &Path) -> TokenLock {
+        TokenLock::beside(token_file, ".lock")
+    }
+
+    /// Another lock beside this token file, for another purpose ([`super::keeper`]).
+    pub(super) fn beside(token_file: &Path, ending: &str) -> TokenLock {
         let mut path = token_file.as_os_str().to_owned();
-        path.push(".lock");
+        path.push(ending);
         TokenLock { path: path.into(), token_file: token_file.to_owned(), held: None }
+    }
+
+    /// The lock file, while the lock is held.
+    pub(super) fn held(&self) -> Option<&File> {
+        self.held.as_ref()
     }
 
     /// Tries once, without waiting.
@@ -110,7 +120,7 @@ impl TokenLock {
     /// Looks whether somebody has it. Makes no lock file, and shares the lock for no longer than the look takes, so
     /// that two who look do not see each other.
     pub fn state(&self) -> LockState {
-        let file = match private_file::open(&self.path) {
+        let file = match self.open_to_look() {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return LockState::Free;
@@ -124,6 +134,11 @@ impl TokenLock {
             Ok(()) => LockState::Free,
             Err(error) => LockState::seen(&TryLock::refused(error)),
         }
+    }
+
+    /// Opens the lock file for reading, if there is one: no symbolic link, and without hanging on a FIFO.
+    pub(super) fn open_to_look(&self) -> io::Result<File> {
+        private_file::open(&self.path)
     }
 
     /// Releases the lock, if it is held. Closing the file is enough, also for the kernel when we die.

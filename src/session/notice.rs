@@ -117,7 +117,8 @@ impl Decision {
 }
 
 impl NotRenewable {
-    fn reason(self) -> &'static str {
+    /// For people and the log.
+    pub fn reason(self) -> &'static str {
         match self {
             NotRenewable::Unlimited => "the session has no end",
             NotRenewable::NotRequired => "the daemon says that the session has no end",

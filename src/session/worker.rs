@@ -1,6 +1,6 @@
 //! The worker: the one thread that does what the renewal asks for.
 //!
-//! Started by `serve`. [`DaemonWorld`] is the only real [`World`]: clocks, token file, lock and HTTP, each
+//! Started by `serve`, `call` and `keep`. [`DaemonWorld`] is the only real [`World`]: clocks, token file, lock and HTTP, each
 //! behind its own seam, one action at a time, no decision. Refuses to know when and why.
 
 use std::convert::Infallible;
@@ -61,11 +61,25 @@ impl Worker {
         shared: Arc<SharedSession>,
         nudges: Receiver<Nudge>,
     ) -> io::Result<Worker> {
+        Worker::spawn_in(place, transport, shared, nudges, |world| world)
+    }
+
+    /// The same in a world that somebody has wrapped, to see what goes on in it ([`super::observed`]).
+    ///
+    /// # Errors
+    /// If the operating system has no thread for it.
+    pub fn spawn_in<W: World>(
+        place: TokenPlace,
+        transport: Arc<dyn Transport>,
+        shared: Arc<SharedSession>,
+        nudges: Receiver<Nudge>,
+        wrap: impl Fn(DaemonWorld) -> W + Send + 'static,
+    ) -> io::Result<Worker> {
         let (stop, stopped) = bounded(0);
         let (ending, ended) = bounded(0);
         let flags = Arc::new(Flags::default());
         shared.set_place(place.write.clone());
-        let parts = Parts { place, transport, shared, nudges, stopped, flags: Arc::clone(&flags) };
+        let parts = Parts { wrap, place, transport, shared, nudges, stopped, flags: Arc::clone(&flags) };
         let builder = thread::Builder::new().name("session".to_owned()).stack_size(STACK_BYTES);
         let thread = builder.spawn(move || {
             parts.run_for_ever();
@@ -105,7 +119,9 @@ impl Worker {
 }
 
 /// What a world is made of, and made of anew if it breaks down.
-struct Parts {
+struct Parts<F> {
+    /// What somebody wraps each world in.
+    wrap: F,
     place: TokenPlace,
     transport: Arc<dyn Transport>,
     shared: Arc<SharedSession>,
@@ -114,7 +130,7 @@ struct Parts {
     flags: Arc<Flags>,
 }
 
-impl Parts {
+impl<W: World, F: Fn(DaemonWorld) -> W> Parts<F> {
     /// Keeps the session until it is told to stop. A panic is the end of one attempt, and not of the session: another one
     /// begins with what is in the file and what is served.
     fn run_for_ever(&self) {
@@ -139,7 +155,7 @@ impl Parts {
 
     fn run(&self) {
         let (report, reports) = unbounded();
-        let mut world = DaemonWorld {
+        let mut world = (self.wrap)(DaemonWorld {
             transport: Arc::clone(&self.transport),
             shared: Arc::clone(&self.shared),
             nudges: self.nudges.clone(),
@@ -153,7 +169,7 @@ impl Parts {
             foreign_told: None,
             report,
             reports,
-        };
+        });
         let now = world.now();
         let bootstrap = self.place.bootstrap.as_ref();
         let bootstrap = bootstrap.and_then(|token| parse_bootstrap(token.expose(), now));
@@ -172,7 +188,7 @@ fn parse_bootstrap(text: &str, now: Moment) -> Option<Session> {
 }
 
 /// The real world.
-struct DaemonWorld {
+pub struct DaemonWorld {
     transport: Arc<dyn Transport>,
     shared: Arc<SharedSession>,
     nudges: Receiver<Nudge>,

@@ -4,6 +4,7 @@
 //! is not as it should be, what to do. Refuses to look at anything by itself.
 
 use super::facts::{Directory, Facts, Rights, holes};
+use super::keeper;
 use super::report::Check;
 use crate::cli::duration::{instant, words};
 use crate::cli::operator::answers::Refusal;
@@ -53,6 +54,7 @@ pub(super) fn all(survey: &Survey, facts: &Facts, wallet_id: Option<&str>) -> Ve
         token_limited(survey),
         wallet(survey, wallet_id),
         tools_known(facts),
+        keeper::check(survey, facts),
     ]);
     checks
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::keep::service;
 use crate::cli::survey::Survey;
 use crate::config::Config;
 use crate::http::{Credential, Request, Transport};
@@ -40,6 +41,8 @@ pub(super) struct Facts {
     pub(super) leftovers: Vec<String>,
     /// Wallets that have a token file of their own.
     pub(super) wallet_files: Vec<WalletId>,
+    /// `keep` is a service of this user.
+    pub(super) has_service: bool,
     /// Methods and paths that the daemon's document names, each hole written `{}`; `None` if it gives none.
     pub(super) routes: Option<Vec<String>>,
 }
@@ -89,6 +92,7 @@ pub(super) fn gather(config: &Config, survey: &Survey, transport: &dyn Transport
         obstacle,
         leftovers: leftovers(&survey.write, survey.now),
         wallet_files,
+        has_service: service::is_installed(),
         routes: survey.health.is_ok().then(|| routes(transport)).flatten(),
         data_dir,
     }

@@ -11,6 +11,7 @@ use crate::cli::output::{Paint, foreign};
 use crate::cli::survey::Survey;
 use crate::json::Object;
 use crate::session::events::FileView;
+use crate::session::keeper::KeeperView;
 use crate::session::lock::LockState;
 use crate::session::status::Source;
 use crate::session::{Session, State};
@@ -114,6 +115,7 @@ pub(super) fn json(survey: &Survey) -> String {
         .raw("absoluteExpiresAt", &number(survey.absolute_expires_at()))
         .raw("daemon", &daemon)
         .string("lock", lock_word(survey.lock))
+        .raw("keeper", &keeper_json(survey))
         .raw("problem", &text(trouble.as_ref().map(|trouble| trouble.what.as_str())))
         .raw("advice", &text(trouble.as_ref().map(|trouble| trouble.advice.as_str())))
         .finish();
@@ -167,11 +169,42 @@ pub(super) fn text(survey: &Survey, paint: Paint) -> String {
         LockState::Unknown => "cannot be seen: this user may not open it",
     };
     rows.push(("Lock", lock.to_owned()));
+    rows.push(("Keeper", keeper(survey)));
     let mut text: String = rows.iter().map(|(name, value)| format!("{name:8} {value}\n")).collect();
     if let Some(Trouble { what, advice }) = trouble(survey) {
         text.push_str(&format!("\n{}\n{advice}\n", paint.bad(&what)));
     }
     text
+}
+
+/// The times of its work only while it is at work; when one renewed last, always.
+fn keeper_json(survey: &Survey) -> String {
+    let KeeperView { is_at_work, note } = survey.keeper;
+    let number = |number: Option<i64>| number.map_or_else(|| "null".to_owned(), |number| number.to_string());
+    let at_work = note.filter(|_| is_at_work == Some(true));
+    Object::new()
+        .raw("atWork", is_at_work.map_or("null", |is_so| if is_so { "true" } else { "false" }))
+        .raw("pid", &number(at_work.map(|note| i64::from(note.pid))))
+        .raw("since", &number(at_work.map(|note| note.since.unix_seconds())))
+        .raw("lastRenewal", &number(note.and_then(|note| note.last_renewal).map(Timestamp::unix_seconds)))
+        .finish()
+}
+
+fn keeper(survey: &Survey) -> String {
+    let at = |time: Timestamp| instant(time, survey.now);
+    let last = survey.keeper.note.and_then(|note| note.last_renewal);
+    match (survey.keeper.is_at_work, survey.keeper.note) {
+        (Some(true), Some(note)) => {
+            let renewed = last.map(|last| format!(", renewed it last {}", at(last))).unwrap_or_default();
+            format!("at work since {}, process {}{renewed}", at(note.since), note.pid)
+        }
+        (Some(true), None) => "at work".to_owned(),
+        (Some(false), _) => match last {
+            Some(last) => format!("none at work; one renewed it last {}", at(last)),
+            None => "none at work: the token is renewed while a client runs".to_owned(),
+        },
+        (None, _) => "cannot be seen".to_owned(),
+    }
 }
 
 fn token(survey: &Survey) -> String {
