@@ -95,8 +95,12 @@ fn every_event_has_its_name_its_level_and_its_fields() {
         ),
         (Notice::Attempt { number: 2 }, "info renewal.attempt number=2"),
         (
-            Notice::Succeeded { renewals: 7, expires_at },
+            Notice::Succeeded { renewals: 7, expires_at, saved: true },
             "info renewal.succeeded renewals=7 expires_at=2026-11-22T06:51:40Z",
+        ),
+        (
+            Notice::Succeeded { renewals: 7, expires_at, saved: false },
+            "info renewal.succeeded renewals=7 expires_at=2026-11-22T06:51:40Z saved=false",
         ),
         (
             Notice::Failed { code: "SYSTEM_LOCKED".to_owned(), next: Some(Duration::from_secs(60)) },

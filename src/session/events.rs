@@ -149,7 +149,12 @@ pub enum Action {
     /// Ask the daemon whether it accepts this token, by a request that needs nothing else.
     Introspect(Session),
     /// Take the lock beside the token file.
-    TakeLock(LockPurpose),
+    TakeLock {
+        /// What for.
+        purpose: LockPurpose,
+        /// How long to wait for whoever has it.
+        at_most: Duration,
+    },
     /// Look for temporary files that crashed processes left, and remove old ones. Under the lock.
     Sweep,
     /// Make the temporary file and reserve its space. Under the lock.

@@ -25,6 +25,8 @@ pub enum FileFaultKind {
     ReadOnly,
     /// This user may not write there.
     Denied,
+    /// It belongs to another user, who could have put anything there.
+    Foreign,
     /// The file itself is a mount point: it can be written, not replaced.
     MountPoint,
     /// Anything else.
@@ -47,12 +49,19 @@ impl FileFault {
         FileFault { operation, kind, detail: error.to_string() }
     }
 
+    /// The file is another user's.
+    pub fn foreign(operation: &'static str) -> FileFault {
+        let detail = "it belongs to another user".to_owned();
+        FileFault { operation, kind: FileFaultKind::Foreign, detail }
+    }
+
     /// What a person can do about it, where nothing is tried again by itself: the beginning of a sentence.
     pub fn remedy(&self) -> &'static str {
         match self.kind {
             FileFaultKind::Full => "Free some space",
             FileFaultKind::ReadOnly => "Make the data directory writable",
             FileFaultKind::Denied => "Give this user the right to write in the data directory",
+            FileFaultKind::Foreign => "Find out who put it there, then remove it or give it to this user",
             FileFaultKind::MountPoint => "Mount the data directory instead of the single token file",
             FileFaultKind::Other => "Look at the data directory",
         }
@@ -64,6 +73,7 @@ impl FileFault {
             FileFaultKind::Full => "free some space; writing is tried again by itself",
             FileFaultKind::ReadOnly => "make the data directory writable; writing is tried again by itself",
             FileFaultKind::Denied => "give this user the right to write in the data directory",
+            FileFaultKind::Foreign => "find out who put it there, then remove it or give it to this user",
             FileFaultKind::MountPoint => "mount the data directory instead of the single token file",
             FileFaultKind::Other => "look at the data directory; writing is tried again by itself",
         }

@@ -106,7 +106,7 @@ impl TokenLock {
         };
         // Whoever owns it could hold it for ever.
         if !file.metadata().is_ok_and(|metadata| private_file::is_trusted(&metadata, &self.path)) {
-            return failed(&io::Error::new(ErrorKind::PermissionDenied, private_file::FOREIGN));
+            return TryLock::Failed(FileFault::foreign("open the lock file"));
         }
         match file.try_lock() {
             Ok(()) => {

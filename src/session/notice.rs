@@ -25,7 +25,7 @@ pub enum Notice {
     /// It is not answered, and not given up either.
     Waiting { waited: Duration, unanswered: usize },
     /// The daemon granted it.
-    Succeeded { renewals: u64, expires_at: Option<Timestamp> },
+    Succeeded { renewals: u64, expires_at: Option<Timestamp>, saved: bool },
     /// It did not.
     Failed { code: String, next: Option<Duration> },
     /// The daemon's configuration or ours makes renewing impossible.
@@ -171,8 +171,10 @@ impl Notice {
             Notice::Waiting { waited, unanswered } => {
                 write(Warn, "renewal.waiting", &[("waited", waited), ("unanswered", unanswered)])
             }
-            Notice::Succeeded { renewals, expires_at } => {
-                write(Info, "renewal.succeeded", &[("renewals", renewals), ("expires_at", expires_at)])
+            Notice::Succeeded { renewals, expires_at, saved } => {
+                let fields: Fields<'_> = &[("renewals", renewals), ("expires_at", expires_at), ("saved", saved)];
+                // Being saved is what is expected, and goes without saying.
+                write(Info, "renewal.succeeded", &fields[..if *saved { 2 } else { 3 }])
             }
             Notice::Failed { code, next } => {
                 write(Warn, "renewal.failed", &[("code", &Foreign(code)), ("next_in", next)])

@@ -47,6 +47,9 @@ pub const STORAGE_RETRY_WAIT: Duration = Duration::from_secs(5);
 /// daemon hangs; then waiting longer than this helps nobody.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// Shortest wait for it, near the token's end.
+pub const LOCK_WAIT_MIN: Duration = Duration::from_millis(100);
+
 /// How often the lock is tried during that wait.
 pub const LOCK_POLL: Duration = Duration::from_millis(20);
 

@@ -329,7 +329,8 @@ impl Renewal {
         if storage_allowed && (write || wants_sweep || self.is_superseded()) {
             self.turn.tried_lock = true;
             let purpose = if write { LockPurpose::Write } else { LockPurpose::Sweep };
-            return self.go(Phase::Locking, Action::TakeLock(purpose));
+            let at_most = self.lock_wait();
+            return self.go(Phase::Locking, Action::TakeLock { purpose, at_most });
         }
         self.rest()
     }
@@ -349,7 +350,8 @@ impl Renewal {
     fn swapped(&mut self) -> Action {
         if self.transaction.as_mut().is_some_and(|transaction| mem::take(&mut transaction.granted)) {
             let expires_at = self.held.as_ref().and_then(|held| held.session.expires_at());
-            self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at });
+            let saved = self.held.as_ref().is_some_and(|held| !held.unsaved);
+            self.notices.push(Notice::Succeeded { renewals: self.renewals, expires_at, saved });
         }
         if self.transaction.is_some() { self.unlock() } else { self.looked() }
     }

@@ -34,6 +34,17 @@ pub fn is_last_tenth(session: &Session, daemon_now: Timestamp) -> bool {
     }
 }
 
+/// How long until so little is left; for ever for an unlimited token.
+pub fn until_last_tenth(session: &Session, daemon_now: Timestamp) -> Duration {
+    match (session.expires_at(), life_ms(session)) {
+        (Some(exp), Some(life)) => {
+            let tenth = life.saturating_div(policy::LIFE_LEFT_UNPREPARED_DIVISOR);
+            exp.plus_millis(tenth.saturating_neg()).after(daemon_now)
+        }
+        _ => Duration::MAX,
+    }
+}
+
 /// A wait that shrinks near the end: a quarter of what is left, at least a second, at most `wait`.
 pub fn shrunk(wait: Duration, session: &Session, daemon_now: Timestamp) -> Duration {
     let Some(left) = life_left(session, daemon_now) else { return wait };

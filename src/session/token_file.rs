@@ -94,6 +94,7 @@ impl TokenFile {
     /// [`FileFault`] if any of it fails: then a new token could not be written either.
     pub fn prepare(&mut self) -> Result<(), FileFault> {
         self.discard();
+        self.refuse_foreign()?;
         let directory = self.directory();
         private_file::make_directory(directory)
             .map_err(|error| FileFault::new("make the data directory", &error))?;
@@ -110,6 +111,17 @@ impl TokenFile {
             self.discard();
         }
         reserved
+    }
+
+    /// Another user's file is not ours to replace.
+    fn refuse_foreign(&self) -> Result<(), FileFault> {
+        let path = &self.place.write;
+        match fs::symlink_metadata(path) {
+            Ok(there) if there.is_file() && !private_file::is_trusted(&there, path) => {
+                Err(FileFault::foreign("replace the token file"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes the token file's directory, private.
@@ -171,6 +183,9 @@ impl TokenFile {
             && theirs.token() != session.token()
         {
             return StoreOutcome::SomebodyElse(theirs);
+        }
+        if let Err(fault) = self.refuse_foreign() {
+            return StoreOutcome::Failed(fault);
         }
         let mut attempt = 1_u32;
         let error = loop {

@@ -265,7 +265,7 @@ impl World for DaemonWorld {
                 Event::TimeAsked
             }
             Action::Introspect(session) => Event::Introspected(self.introspect(&session)),
-            Action::TakeLock(purpose) => Event::Locked(self.take_lock(purpose)),
+            Action::TakeLock { purpose, at_most } => Event::Locked(self.take_lock(purpose, at_most)),
             Action::Sweep => Event::Swept(self.sweep()),
             Action::Prepare => Event::Prepared(self.file.prepare()),
             Action::SendRenewal { attempt, session, time_max } => {
@@ -369,13 +369,13 @@ impl DaemonWorld {
         leftovers.sessions
     }
 
-    fn take_lock(&mut self, purpose: LockPurpose) -> LockOutcome {
+    fn take_lock(&mut self, purpose: LockPurpose, at_most: Duration) -> LockOutcome {
         if purpose == LockPurpose::Write
             && let Err(fault) = self.file.make_directory()
         {
             return LockOutcome::Failed(fault);
         }
-        let deadline = self.shared.clock().now().mono.saturating_add(policy::LOCK_WAIT_MAX);
+        let deadline = self.shared.clock().now().mono.saturating_add(at_most);
         loop {
             match self.lock.try_take() {
                 TryLock::Held => return LockOutcome::Held,

@@ -230,7 +230,7 @@ impl<'a> Forks<'a> {
                 Event::TimeAsked
             }
             Action::Introspect(session) => Event::Introspected(self.introspect(&session)),
-            Action::TakeLock(_) => Event::Locked(self.lock()),
+            Action::TakeLock { .. } => Event::Locked(self.lock()),
             Action::Sweep => {
                 let leftover = self.file_session().cloned();
                 let crashed = self.odometer.choose(2) == 1;

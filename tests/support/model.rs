@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use waiaas_mcp::session::answers::{ClassifiedAnswer, Introspection, RenewalAnswer};
 use waiaas_mcp::session::clock_offset::{DaemonClock, Sample};
-use waiaas_mcp::session::events::{Action, Event, LockOutcome, LockPurpose, Moment, StoreOutcome, Wake};
+use waiaas_mcp::session::events::{Action, Event, LockOutcome, Moment, StoreOutcome, Wake};
 use waiaas_mcp::session::status::Status;
 use waiaas_mcp::session::{Generation, Session, policy};
 use waiaas_mcp::time::{Now, Timestamp};
@@ -38,9 +38,8 @@ pub(crate) const GENESIS_MS: i64 = 1_795_330_000_000;
 /// How far a stray `Date` may be off, either way.
 const STRAY_DATE_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
-/// How often a waiting process tries the lock, and for how long.
+/// How often a waiting process tries the lock.
 const LOCK_POLL_MS: i64 = 20;
-const LOCK_WAIT_MS: i64 = 2_000;
 
 /// The world.
 pub(crate) struct World {
@@ -176,8 +175,8 @@ impl World {
                     delay_ms = 0;
                 }
             }
-            Action::TakeLock(_) => {
-                self.processes[index].lock_deadline_ms = self.now_ms + LOCK_WAIT_MS;
+            Action::TakeLock { at_most, .. } => {
+                self.processes[index].lock_deadline_ms = self.now_ms + i64::try_from(at_most.as_millis()).unwrap();
             }
             Action::SendRenewal { session, .. } => {
                 self.judge_request(index, session);
@@ -222,7 +221,7 @@ impl World {
                 Event::TimeAsked
             }
             Action::Introspect(session) => Event::Introspected(self.introspect(index, &session)),
-            Action::TakeLock(purpose) => return self.take_lock(index, purpose),
+            Action::TakeLock { .. } => return self.take_lock(index, action),
             Action::Sweep => Event::Swept(self.disk.sweep(self.now_ms)),
             Action::Prepare => {
                 let prepared = self.disk.prepare(self.now_ms);
@@ -334,7 +333,7 @@ impl World {
         Introspection::Active
     }
 
-    fn take_lock(&mut self, index: usize, purpose: LockPurpose) -> Option<Event> {
+    fn take_lock(&mut self, index: usize, action: Action) -> Option<Event> {
         self.processes[index].locked_out = !self.disk.writable;
         if !self.disk.writable {
             return Some(Event::Locked(LockOutcome::Failed(fault("open the lock file"))));
@@ -346,7 +345,7 @@ impl World {
         if self.now_ms >= self.processes[index].lock_deadline_ms {
             return Some(Event::Locked(LockOutcome::TimedOut));
         }
-        self.processes[index].pending = Pending::Do(Action::TakeLock(purpose));
+        self.processes[index].pending = Pending::Do(action);
         self.processes[index].ready_ms = self.now_ms + LOCK_POLL_MS;
         None
     }

@@ -235,7 +235,7 @@ impl Scene {
                 self.introspected.push((self.now_s(), session));
                 Event::Introspected(self.introspection)
             }
-            Action::TakeLock(_) => {
+            Action::TakeLock { .. } => {
                 self.turn.push("lock");
                 Event::Locked(self.lock.clone())
             }

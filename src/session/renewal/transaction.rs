@@ -44,7 +44,8 @@ impl Renewal {
                 if !self.must_renew_without_lock() {
                     // Its holder may just have renewed: look, and wait for the lock.
                     self.notices.push(Notice::LockTimedOut);
-                    self.storage_not_before = self.in_mono(policy::STORAGE_RETRY_WAIT);
+                    let wait = self.shrunk(policy::STORAGE_RETRY_WAIT).min(self.until_last_tenth());
+                    self.storage_not_before = self.in_mono(wait);
                     return self.go(Phase::Looking, Action::ReadFile);
                 }
                 self.notices.push(Notice::LockIgnored);
@@ -65,6 +66,16 @@ impl Renewal {
         }
         self.transaction = Some(Transaction::default());
         self.go(Phase::Sweeping, Action::Sweep)
+    }
+
+    /// How long the lock is waited for: not beyond the beginning of the last tenth, from which on it is not needed.
+    pub(super) fn lock_wait(&self) -> Duration {
+        self.until_last_tenth().clamp(policy::LOCK_WAIT_MIN, policy::LOCK_WAIT_MAX)
+    }
+
+    fn until_last_tenth(&self) -> Duration {
+        let held = self.held.as_ref();
+        held.map_or(Duration::MAX, |held| schedule::until_last_tenth(held.renewed(), self.at.daemon.latest))
     }
 
     /// A lock that nobody lets go of must not cost the token: two requests of which one is refused are better than none.
@@ -273,7 +284,10 @@ impl Renewal {
                 held.unsaved = unsaved;
             }
             self.notices.extend((!unsaved).then_some(Notice::Saved));
-            return self.unlock();
+            let decision = self.decision();
+            // The file protects nothing that is worth waiting for.
+            let goes_on = unsaved && decision.due && !decision.backing_off;
+            return if goes_on { self.renew() } else { self.unlock() };
         }
         let not_renewable = clamped.then_some(NotRenewable::Clamped);
         self.hold(Held { session, original: None, source: Source::Renewal, not_renewable, unsaved })

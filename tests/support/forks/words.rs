@@ -17,7 +17,7 @@ impl Forks<'_> {
             Action::AskTime => "asking the time",
             Action::Introspect(_) if self.phase == "looking under the lock" => "introspecting a leftover",
             Action::Introspect(_) => "introspecting",
-            Action::TakeLock(_) => "locking",
+            Action::TakeLock { .. } => "locking",
             Action::Sweep => "sweeping",
             Action::Prepare => "preparing",
             Action::SendRenewal { .. } => "sending",
