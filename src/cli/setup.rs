@@ -41,6 +41,7 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(WRONG_USAGE));
         }
     };
+    replacement::let_signals_end()?;
     let clock = SystemClock::start();
     let transport = Http::new(config.base_url.clone());
     let base_url = config.base_url.as_str();
