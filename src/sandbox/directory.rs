@@ -37,7 +37,7 @@ impl DataDir {
                 private_dirs(true).create(&path)?;
                 Ok(DataDir { path, temporary: false, _alive: None })
             }
-            None => DataDir::temporary(&std::env::temp_dir()),
+            None => DataDir::temporary(&std::path::absolute(std::env::temp_dir())?),
         }
     }
 
