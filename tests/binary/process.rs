@@ -274,7 +274,7 @@ fn sandboxes_killed() {
     let path_of = |stdout: Option<std::process::ChildStdout>| {
         let mut line = String::new();
         BufReader::new(stdout.expect("a pipe")).read_line(&mut line).expect("a line");
-        let place: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        let place: Value = serde_json::from_str(&line).expect("JSON");
         std::path::PathBuf::from(place["dataDir"].as_str().expect("text"))
     };
     let mut living = living;
