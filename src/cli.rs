@@ -117,7 +117,7 @@ static COMMANDS: [Command; 12] = [
             Flag {
                 long: "ttl",
                 value: Some(Value::DurationOrNone(1)),
-                about: "life of a token, default 7d; none = it never ends",
+                about: "life of a token, 5m to 1y, default 7d or the lifetime; none = it never ends",
                 excludes: &[],
             },
             Flag {
@@ -129,7 +129,7 @@ static COMMANDS: [Command; 12] = [
             Flag {
                 long: "lifetime",
                 value: Some(Value::Duration(0)),
-                about: "when the session ends for good, default 0 = never",
+                about: "when the session ends for good, 5m at least, default 0 = never",
                 excludes: &[],
             },
             Flag {

@@ -23,6 +23,9 @@ use crate::wallet::toolsets::{self, Selection, UnknownToolset};
 
 pub mod said;
 pub mod service_manager;
+mod values;
+
+use values::{shown, switch, why_not_a_path};
 
 /// Time for one call of the daemon unless `WAIAAS_MCP_TIMEOUT` says otherwise.
 const CALL_TIME_DEFAULT: Duration = Duration::from_secs(60);
@@ -32,9 +35,6 @@ const CALL_SECONDS_MAX: u64 = 86_400;
 
 /// Where the master password may be. Not in [`SETTINGS`]: only the commands that make sessions look for it.
 pub const MASTER_PASSWORD: &str = "WAIAAS_MASTER_PASSWORD";
-
-/// Characters of a wrong value that are shown.
-const SHOWN_CHARS_MAX: usize = 80;
 
 /// One thing that can be configured: the row from which help and parsing follow.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub static SETTINGS: [Setting; 9] = [
     },
     Setting { variable: "WAIAAS_WALLET_NAME", option: None, about: "shown in front of every description" },
     Setting { variable: "WAIAAS_MCP_TOOLSETS", option: None, about: "which tools, default all" },
-    Setting { variable: "WAIAAS_MCP_READ_ONLY", option: None, about: "1: only tools that change nothing" },
+    Setting { variable: "WAIAAS_MCP_READ_ONLY", option: None, about: "on: only tools that change nothing" },
     Setting {
         variable: "WAIAAS_MCP_TIMEOUT",
         option: None,
@@ -223,8 +223,7 @@ impl RawConfig {
     pub fn from_environment() -> RawConfig {
         #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
         let read = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
-        let in_home =
-            || Some(std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?.join(".waiaas"));
+        let in_home = || Some(std::env::home_dir().filter(|home| home.is_absolute())?.join(".waiaas"));
         // Without HOME the system's user database is asked, which is slow and needless where a directory is said.
         if read("WAIAAS_DATA_DIR").is_some() {
             return RawConfig::new(None).with_environment(read);
@@ -343,11 +342,12 @@ impl Reader<'_> {
 
     fn read_only(&mut self) -> bool {
         let read_only = self.read("WAIAAS_MCP_READ_ONLY", |text| {
-            let advice = "Write 1 to show only tools that change nothing, or leave it out.";
-            let complaint = || (format!("{} is not 1", shown(text)), advice.to_owned());
-            (text == "1").then_some(true).ok_or_else(complaint)
+            let advice = "Write on to show only tools that change nothing, else off.";
+            let complaint = || (format!("{} is neither on nor off", shown(text)), advice.to_owned());
+            switch(text).ok_or_else(complaint)
         });
-        read_only.unwrap_or(false)
+        // Whoever wrote something there may have meant yes.
+        read_only.unwrap_or(self.raw.said.contains_key("WAIAAS_MCP_READ_ONLY"))
     }
 
     fn call_time_max(&mut self) -> Duration {
@@ -367,7 +367,7 @@ impl Reader<'_> {
             let names = Level::ALL.map(Level::name).join(", ");
             let complaint =
                 || (format!("{} is not a log level", shown(text)), format!("Write one of {names}."));
-            Level::ALL.into_iter().find(|level| level.name() == text).ok_or_else(complaint)
+            Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text)).ok_or_else(complaint)
         });
         level.unwrap_or(Level::Info)
     }
@@ -402,18 +402,22 @@ impl Reader<'_> {
 
     fn data_dir(&mut self) -> Option<PathBuf> {
         let said = self.raw.said.get("WAIAAS_DATA_DIR")?;
-        let advice = || "Write the whole path of the directory.".to_owned();
-        if said.value.is_empty() {
-            self.problem(&said.source, "the path is empty", advice());
-        } else if said.value.as_encoded_bytes().starts_with(b"~") {
-            // A client's configuration goes through no shell; the token would be kept in a directory named `~`.
-            let what = format!(
-                "{} starts with ~, which only a shell understands",
-                shown(&said.value.to_string_lossy())
-            );
-            self.problem(&said.source, &what, advice());
+        let path = PathBuf::from(&said.value);
+        // An option was typed into a shell, which has replaced what it replaces and knows where it is.
+        let is_typed = said.source != "WAIAAS_DATA_DIR";
+        let text = said.value.to_string_lossy();
+        let why = match why_not_a_path(&text) {
+            _ if text.is_empty() => Some("the path is empty".to_owned()),
+            Some(why) if !is_typed || text.starts_with('~') => Some(format!("{} {why}", shown(&text))),
+            _ if !is_typed && !path.is_absolute() => {
+                Some(format!("{} is relative, and nobody knows to what", shown(&text)))
+            }
+            _ => None,
+        };
+        if let Some(what) = why {
+            self.problem(&said.source, &what, "Write the whole path of the directory.".to_owned());
         }
-        Some(PathBuf::from(&said.value))
+        Some(path)
     }
 
     /// The session of the environment's token. It names the file, so a token that cannot be read is a problem
@@ -428,17 +432,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-}
-
-/// A wrong value for people: quoted, cut, and not at all if it might be a token in the wrong place.
-fn shown(text: &str) -> String {
-    if text.contains("wai_sess_") {
-        return "a session token".to_owned();
-    }
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-        None => format!("{text:?}"),
     }
 }
 

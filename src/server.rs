@@ -19,10 +19,10 @@ use crate::mcp::message::{Incoming, Malformed, Message, Outgoing, Request, Reque
 use crate::mcp::progress::ProgressReports;
 use crate::mcp::stdio::{Connection, Heard};
 use crate::mcp::subscriptions::Subscriptions;
-use crate::mcp::types::listen_result;
 use crate::time::{Clock as _, SystemClock};
 
 mod dispatch;
+mod ending;
 mod pending;
 mod waiting;
 
@@ -376,20 +376,6 @@ impl Server {
                 Ok(Reply::Wait(_)) if turn == Turn::Again => self.waiting.push(waiter),
                 reply => self.answer(waiter.request, waiter.era, waiter.batch, reply),
             }
-        }
-    }
-
-    /// No more requests are taken; those in flight get their time.
-    fn begin_to_end(&mut self, end: ServerEnd) {
-        if self.end.is_none() {
-            self.drain_until = Some(self.clock.now().mono.saturating_add(DRAIN_TIME_MAX));
-        }
-        self.end = Some(end);
-        self.connection.end_input();
-        self.service.end();
-        for id in self.subscriptions.end() {
-            let result = listen_result(&id, &self.service.about().implementation);
-            self.send(Outgoing::result(&id, &result));
         }
     }
 

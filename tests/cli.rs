@@ -97,6 +97,7 @@ fn the_sandbox_says_where_everything_is_and_ends_when_it_is_told_to() {
 #[test]
 fn a_wrong_value_of_the_environment_is_an_error_that_names_it() {
     const URL: &str = "Write it like http://127.0.0.1:3100.";
+    const WHOLE: &str = "Write the whole path of the directory.";
     const SETS: &str = "Write all, or some of core, transactions, nft, defi, smart-account, walletconnect, agent-identity, hyperliquid, polymarket, admin, actions or actions:PROVIDER, separated by commas.";
     let table = [
         (
@@ -132,9 +133,9 @@ fn a_wrong_value_of_the_environment_is_an_error_that_names_it() {
         ("WAIAAS_MCP_TOOLSETS", "core,nfts", "\"nfts\" is not a toolset", SETS),
         (
             "WAIAAS_MCP_READ_ONLY",
-            "true",
-            "\"true\" is not 1",
-            "Write 1 to show only tools that change nothing, or leave it out.",
+            "maybe",
+            "\"maybe\" is neither on nor off",
+            "Write on to show only tools that change nothing, else off.",
         ),
         (
             "WAIAAS_MCP_TIMEOUT",
@@ -153,8 +154,20 @@ fn a_wrong_value_of_the_environment_is_an_error_that_names_it() {
             "WAIAAS_DATA_DIR",
             "~/.waiaas",
             "\"~/.waiaas\" starts with ~, which only a shell understands",
-            "Write the whole path of the directory.",
+            WHOLE,
         ),
+        ("WAIAAS_DATA_DIR", "$HOME/w", "\"$HOME/w\" holds $HOME, which only a shell replaces", WHOLE),
+        ("WAIAAS_DATA_DIR", "/x/${Y}/w", "\"/x/${Y}/w\" holds ${Y}, which only a shell replaces", WHOLE),
+        (
+            "WAIAAS_DATA_DIR",
+            "%APPDATA%/w",
+            "\"%APPDATA%/w\" holds %APPDATA%, which only a shell replaces",
+            WHOLE,
+        ),
+        ("WAIAAS_DATA_DIR", "\"/w\"", "\"\\\"/w\\\"\" holds quotes, which only a shell takes away", WHOLE),
+        ("WAIAAS_DATA_DIR", "/w ", "\"/w \" begins or ends with a blank", WHOLE),
+        ("WAIAAS_DATA_DIR", "w", "\"w\" is relative, and nobody knows to what", WHOLE),
+        ("WAIAAS_DATA_DIR", "./w", "\"./w\" is relative, and nobody knows to what", WHOLE),
     ];
     for (variable, value, what, advice) in table {
         let expected = (2, String::new(), format!("waiaas-mcp: {variable}: {what}\n{advice}\n"));

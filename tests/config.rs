@@ -74,6 +74,49 @@ fn everything_said_is_taken() {
     assert_eq!(config.log_level, Level::Debug);
 }
 
+/// Whoever wrote something else may have meant yes: nothing that acts is shown.
+#[test]
+fn only_reading_is_on_where_nobody_can_tell() {
+    for (word, expected) in
+        [("1", true), ("TRUE", true), ("Yes", true), ("off", false), ("No", false), ("0", false)]
+    {
+        let config = resolve(&[("WAIAAS_MCP_READ_ONLY", word)]);
+        assert_eq!((config.read_only, config.problems), (expected, Vec::new()), "{word}");
+    }
+    for word in ["maybe", "2", " 1", "ja", "~off"] {
+        let config = resolve(&[("WAIAAS_MCP_READ_ONLY", word)]);
+        assert_eq!((config.read_only, config.problems.len()), (true, 1), "{word}");
+    }
+}
+
+#[test]
+fn a_log_level_is_taken_in_any_case() {
+    for (word, level) in
+        [("DEBUG", Level::Debug), ("Warn", Level::Warn), ("eRROR", Level::Error), ("INFO", Level::Info)]
+    {
+        let config = resolve(&[("WAIAAS_MCP_LOG", word)]);
+        assert_eq!((config.log_level, config.problems), (level, Vec::new()), "{word}");
+    }
+}
+
+/// A shell has replaced what it replaces, and knows where it is; only `~` in quotes is as wrong there as anywhere.
+#[test]
+fn a_directory_that_was_typed_is_taken_as_it_stands() {
+    let typed = |path: &str| {
+        let mut raw = RawConfig::new(None);
+        let setting =
+            SETTINGS.iter().find(|setting| setting.variable == "WAIAAS_DATA_DIR").expect("it is there");
+        raw.say_option(setting, path.into());
+        raw.resolve(NOW)
+    };
+    for path in ["w", "./w", "/x/$Y", "/x/it's", "/x/100%A%"] {
+        assert_eq!(typed(path).problems, [], "{path}");
+    }
+    for path in ["~/w", "~", ""] {
+        assert!(typed(path).problems[0].what.starts_with("--data-dir: "), "{path}");
+    }
+}
+
 #[test]
 fn a_wallet_has_a_file_of_its_own_and_reads_the_common_one() {
     let place = place(&[("WAIAAS_DATA_DIR", "/data"), ("WAIAAS_WALLET_ID", WALLET)]);

@@ -66,7 +66,7 @@ fn turn(
             }
             Action::SwapToken { .. } => Event::TokenSwapped,
             Action::ReleaseLock => Event::Unlocked,
-            Action::Stop => panic!("nobody asked it to stop"),
+            Action::Stop { .. } => panic!("nobody asked it to stop"),
         };
     }
     panic!("it does not rest");

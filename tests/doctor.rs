@@ -409,3 +409,22 @@ fn clients_in_trouble() {
     fs::write(&file, entry(ours, "")).expect("a file");
     assert_eq!(troubles(&checks(&console, &[])), [""; 0]);
 }
+
+#[test]
+fn a_session_that_ends_before_its_token_is_told_to_its_operator() {
+    let console = well();
+    let limits =
+        SessionLimits { ttl_s: Some(604_800), absolute_lifetime_s: 1000, ..SessionLimits::default() };
+    put(&console, limits);
+    let mut command = console.command(&["doctor", "--json"]);
+    let checks =
+        checks_of(&console, command.env("WAIAAS_MASTER_PASSWORD", console.sandbox.master_password()));
+    expect(
+        &checks,
+        &["token_renewable=failed"],
+        "the session's lifetime ends before its token can be renewed",
+    );
+    let valid = checks.iter().find(|check| check["name"] == "token_valid").expect("the check");
+    let found = valid["found"].as_str().expect("text");
+    assert!(found.ends_with(", by its session's lifetime") && found.contains("(in 16 min "), "{valid}");
+}

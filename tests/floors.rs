@@ -89,6 +89,7 @@ const PURE: &[&str] = &[
     "server/render.rs",
     "server/batches.rs",
     "server/waiting.rs",
+    "config/values.rs",
     "cli/arguments.rs",
     "cli/completions/",
     "cli/grammar.rs",

@@ -77,6 +77,21 @@ fn the_new_session_has_the_limits_and_the_wallets_of_the_old_one() {
     }
 }
 
+/// The daemon lets a token outlive its session; a new one shall not.
+#[test]
+fn the_new_token_does_not_outlive_the_lifetime_that_the_old_one_outlived() {
+    let console = Console::new();
+    let note = "waiaas-mcp: trading-bot: not carried over: that its tokens lived longer than the session may; the lifetime is used\n";
+    for ttl_s in [Some(604_800), None] {
+        let limits = SessionLimits { ttl_s, absolute_lifetime_s: 1000, ..SessionLimits::default() };
+        put(&console, &console.token_file(), limits);
+        let printed = console.run(&["refresh-token"]);
+        printed.assert_done();
+        assert_eq!(printed.stderr, format!("{note}{CONSTRAINTS}"));
+        assert_eq!(spans(&console.session_in(&console.token_file())), (Some(1000), 0, Some(1000)));
+    }
+}
+
 #[test]
 fn nothing_is_written_before_the_session_is_open_and_nothing_revoked_before_it_is_written() {
     let console = Console::new();

@@ -205,7 +205,7 @@ fn answer(action: Action, rng: &mut Prng, sent: &mut Vec<AttemptId>) -> Event {
         }
         Action::SwapToken { .. } => Event::TokenSwapped,
         Action::ReleaseLock => Event::Unlocked,
-        Action::Stop => unreachable!("nobody asked it to stop"),
+        Action::Stop { .. } => unreachable!("nobody asked it to stop"),
     }
 }
 

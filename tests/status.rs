@@ -204,3 +204,35 @@ fn a_daemon_that_hangs_is_not_waited_for_for_long() {
     let took = waiaas_mcp::time::Clock::now(&clock).mono;
     assert!(took.as_secs() < 10, "{took:?}");
 }
+
+/// The daemon opens such sessions, and looks at the lifetime only when it renews.
+#[test]
+fn a_session_that_ends_before_its_token_is_told_with_the_earlier_end() {
+    let console = Console::with_one_wallet();
+    let look = || {
+        let printed = console.run(&["status", "--json"]);
+        assert_eq!(printed.code, 0, "the daemon accepts the token: {printed:?}");
+        let object: Value = serde_json::from_str(&printed.stdout).expect("one JSON object");
+        (object, console.run(&["status"]))
+    };
+    // Life of the token and of the session, and what is to be said.
+    let before = "the session's lifetime ends before its token can be renewed";
+    let over = "the session's lifetime is over: the daemon still takes its token, and renews it no more";
+    for (age_s, ttl_s, absolute_lifetime_s, problem) in [
+        (0, 604_800, 1000, Some(before)),
+        (60, 604_800, 30, Some(over)),
+        (0, 1000, 700, None),
+        (0, 1000, 1000, None),
+    ] {
+        console.sandbox.set_clock_offset_s(-age_s);
+        let issued = put(&console, SessionLimits { absolute_lifetime_s, ..of(ttl_s) });
+        console.sandbox.set_clock_offset_s(0);
+        let session = console.sandbox.ledger().session(&issued.id).expect("it is known").clone();
+        let (object, text) = look();
+        assert_eq!(object["expiresAt"], session.absolute_end, "{object}");
+        assert_eq!(object["problem"], json!(problem), "{object}");
+        assert_eq!(object["renewAt"].is_null(), problem.is_some(), "{object}");
+        let same_end = row(&text, "Lifetime").strip_prefix("ends ").map(|end| &end[..20]);
+        assert_eq!(Some(&row(&text, "Expires")[..20]), same_end, "{text:?}");
+    }
+}

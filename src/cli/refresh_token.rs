@@ -33,6 +33,7 @@ struct Found {
 }
 
 pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
+    replacement::let_signals_end()?;
     let clock = SystemClock::start();
     let now = clock.now().wall;
     let found = if input.has("all") { all(&config.data_dir, now)? } else { vec![one(&config, now)?] };

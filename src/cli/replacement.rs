@@ -3,8 +3,10 @@
 //!
 //! Used by `setup` and `refresh-token`. Several sessions go through each step together, so that what can fail fails
 //! before anything was changed. Whatever fails, the old session lives until the new token is safe in the file, and no
-//! session is left open whose token nobody has. Refuses to know which wallets and why.
+//! session is left open whose token nobody has. Waiting for locks can be interrupted, what follows cannot. Refuses to
+//! know which wallets and why.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,6 +67,13 @@ pub(super) struct Tools<'t> {
     pub(super) keeps_old: bool,
 }
 
+/// A token file under its lock.
+struct Locked {
+    wanted: Wanted,
+    file: TokenFile,
+    lock: TokenLock,
+}
+
 /// A token file under its lock, with room for a new token.
 struct Reserved {
     wanted: Wanted,
@@ -75,27 +84,43 @@ struct Reserved {
     _lock: TokenLock,
 }
 
-/// Does it for all of them. Signals are held back: between the daemon's answer and the token file an end would leave a
-/// session open whose token nobody has.
+/// Does it for all of them. While it waits for locks, a signal ends the program: nothing is there yet that could be
+/// lost. Then signals are held back: between the daemon's answer and the token file an end would leave a session open
+/// whose token nobody has.
 ///
 /// # Errors
 /// [`Failure`]. Then no file was changed and no new session is left, unless it says so.
 pub(super) fn replace(wanted: Vec<Wanted>, tools: &Tools<'_>) -> Result<Vec<Replaced>, Failure> {
-    let done = signals::undisturbed(|| replace_all(wanted, tools));
-    done.unwrap_or_else(|error| {
-        Err(Failure {
-            what: format!("the operating system refuses a thread or a signal handler: {error}"),
-            advice: "Look at the limits of this user (`ulimit -a`).".to_owned(),
-        })
-    })
+    let locked = lock_all(wanted, tools.clock)?;
+    let done = signals::undisturbed(|| replace_all(locked, tools));
+    done.unwrap_or_else(|error| Err(no_signals(&error)))
 }
 
-fn replace_all(wanted: Vec<Wanted>, tools: &Tools<'_>) -> Result<Vec<Replaced>, Failure> {
+/// From here on a signal ends the program at once, until sessions are opened. To be called before the first wait.
+///
+/// # Errors
+/// [`Failure`] if the operating system refuses.
+pub(super) fn let_signals_end() -> Result<(), Failure> {
+    signals::end_at_once().map_err(|error| no_signals(&error))
+}
+
+fn no_signals(error: &io::Error) -> Failure {
+    Failure {
+        what: format!("the operating system refuses a thread or a signal handler: {error}"),
+        advice: "Look at the limits of this user (`ulimit -a`).".to_owned(),
+    }
+}
+
+/// All locks, before anything is written: a program that is ended while it waits leaves nothing but lock files.
+fn lock_all(mut wanted: Vec<Wanted>, clock: &dyn Clock) -> Result<Vec<Locked>, Failure> {
     // Always in the same order: two operators must not wait for each other's locks in a circle.
-    let mut wanted = wanted;
     wanted.sort_by(|one, other| one.file.cmp(&other.file));
+    wanted.into_iter().map(|wanted| Locked::take(wanted, clock)).collect()
+}
+
+fn replace_all(locked: Vec<Locked>, tools: &Tools<'_>) -> Result<Vec<Replaced>, Failure> {
     let reserved: Result<Vec<Reserved>, Failure> =
-        wanted.into_iter().map(|wanted| Reserved::take(wanted, tools.clock)).collect();
+        locked.into_iter().map(|locked| Reserved::of(locked, tools.clock)).collect();
     let mut opened = Vec::new();
     for reserved in reserved? {
         match open(&reserved.wanted, tools) {
@@ -196,16 +221,16 @@ fn left_open(session_id: &str, why: &str) -> String {
     format!("Revoke the session {} on the daemon's admin page: {why}.", output::foreign(session_id))
 }
 
-impl Reserved {
-    /// Lock and pre-flight. A file that cannot be replaced is told before a session is made for it.
-    fn take(wanted: Wanted, clock: &dyn Clock) -> Result<Reserved, Failure> {
+impl Locked {
+    /// A file that cannot be replaced is told before anything is waited for.
+    fn take(wanted: Wanted, clock: &dyn Clock) -> Result<Locked, Failure> {
         let place = TokenPlace {
             write: wanted.file.clone(),
             read_fallback: None,
             only_session: None,
             bootstrap: None,
         };
-        let mut file = TokenFile::new(place);
+        let file = TokenFile::new(place);
         if let Some(why) = file.obstacle() {
             return Err(Failure {
                 what: format!("the token file {} cannot be replaced: {why}", wanted.file.display()),
@@ -214,6 +239,14 @@ impl Reserved {
         }
         file.make_directory().map_err(|fault| unwritable(&wanted.file, &fault))?;
         let lock = locked(&wanted.file, clock)?;
+        Ok(Locked { wanted, file, lock })
+    }
+}
+
+impl Reserved {
+    /// The pre-flight: a disk that takes no token is told before a session is made for it.
+    fn of(locked: Locked, clock: &dyn Clock) -> Result<Reserved, Failure> {
+        let Locked { wanted, mut file, lock } = locked;
         file.prepare().map_err(|fault| unwritable(&wanted.file, &fault))?;
         let held = match file.read(clock.now().wall) {
             FileView::Held(session) => Some(session),

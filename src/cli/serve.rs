@@ -11,7 +11,7 @@ use super::arguments::Input;
 use super::daemon::{self, Kept, Unstarted};
 use super::parents::{Parents, Watch};
 use super::signals;
-use crate::config::{Config, RawConfig};
+use crate::config::{Config, RawConfig, SETTINGS};
 use crate::log::{self, Area, Level};
 use crate::mcp::stdio::Connection;
 use crate::sandbox::{self, Sandbox};
@@ -35,7 +35,10 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     })?;
     let mut raw = RawConfig::new(None);
     raw.say_variable("WAIAAS_BASE_URL", sandbox.base_url());
-    raw.say_variable("WAIAAS_DATA_DIR", sandbox.data_dir());
+    // Like an option: a directory for temporary files may have any name.
+    if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable == "WAIAAS_DATA_DIR") {
+        raw.say_option(setting, sandbox.data_dir().into());
+    }
     let config = Config { log_level: config.log_level, ..raw.resolve(SystemClock::start().now().wall) };
     serve(config, Some(SANDBOX_NAME))
 }

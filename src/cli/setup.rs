@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use super::arguments::Input;
 use super::operator::Limits;
 use super::operator::answers::Wallet;
-use super::refresh_token::limits::TTL_USUAL_S;
+use super::refresh_token::limits::asked_for;
 use super::replacement::{self, Replaced, Tools, Wanted};
 use super::{Failure, NOT_DONE, WRONG_USAGE, login, output, refresh_token, terminal};
 use crate::config::Config;
@@ -41,6 +41,7 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(WRONG_USAGE));
         }
     };
+    replacement::let_signals_end()?;
     let clock = SystemClock::start();
     let transport = Http::new(config.base_url.clone());
     let base_url = config.base_url.as_str();
@@ -72,22 +73,11 @@ pub(super) fn run(input: &Input, config: Config) -> Result<ExitCode, Failure> {
     Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }
 
-/// The limits that were asked for. What could never take effect is refused: who asks for it relies on it.
+/// The limits that were asked for.
 fn limits(input: &Input) -> Result<Limits, Failure> {
-    let limits = Limits {
-        ttl_s: if input.is_none("ttl") { None } else { Some(input.number("ttl").unwrap_or(TTL_USUAL_S)) },
-        max_renewals: input.number("max-renewals").unwrap_or(0),
-        lifetime_s: input.number("lifetime").unwrap_or(0),
-    };
-    if limits.ttl_s.is_none() && (limits.max_renewals > 0 || limits.lifetime_s > 0) {
-        let option = if limits.lifetime_s > 0 { "lifetime" } else { "max-renewals" };
-        return Err(Failure {
-            what: format!("--ttl none and --{option} contradict each other"),
-            advice: "A token that never ends is never renewed, and only renewals are limited: give a --ttl."
-                .to_owned(),
-        });
-    }
-    Ok(limits)
+    let ttl_s = if input.is_none("ttl") { Some(None) } else { input.number("ttl").map(Some) };
+    let number = |option: &str| input.number(option).unwrap_or(0);
+    asked_for(ttl_s, number("max-renewals"), number("lifetime"))
 }
 
 /// A wallet that is meant, and its token file.

@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 #[cfg(unix)]
 pub use unix::{
-    let_a_second_signal_end, outlive_large_files, stop_on_other_signals, stop_on_signals, stop_requests,
-    undisturbed,
+    end_at_once, let_a_second_signal_end, outlive_large_files, stop_on_other_signals, stop_on_signals,
+    stop_requests, undisturbed,
 };
 
 /// What is known of requests to stop.
@@ -51,6 +51,15 @@ impl Stop {
     pub fn end(&self) -> ExitCode {
         ExitCode::FAILURE
     }
+}
+
+/// Elsewhere the operating system does that.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn end_at_once() -> io::Result<()> {
+    Ok(())
 }
 
 /// Elsewhere nothing holds signals back.
@@ -143,6 +152,9 @@ mod unix {
     /// The next signal ends the program at once. One for the process, like the handlers.
     static NEXT_ENDS: AtomicBool = AtomicBool::new(false);
 
+    /// Nothing that must be finished has begun yet. Cleared by [`undisturbed`] for good.
+    static MAY_END: AtomicBool = AtomicBool::new(true);
+
     /// The number of the signal that came last, for [`Stop::end`].
     static CAME: AtomicUsize = AtomicUsize::new(0);
 
@@ -226,6 +238,18 @@ mod unix {
         }
     }
 
+    /// What people type or close ends the program at once, until [`undisturbed`] begins. That is what happens without
+    /// handlers too, except in what a script has started in the background, which ignores some of them.
+    ///
+    /// # Errors
+    /// If the operating system refuses a signal handler.
+    pub fn end_at_once() -> io::Result<()> {
+        for signal in BY_HAND.into_iter().filter(|signal| is_wanted(*signal)) {
+            flag::register_conditional_default(signal, &MAY_END)?;
+        }
+        Ok(())
+    }
+
     /// Does something that must not be left half done: from the call on, no signal that can be caught ends the program.
     /// What is done must have its own deadline, and must ask nobody anything. It is done on a thread of its own, because
     /// a signal is delivered to the main thread and would cut off whatever that waits for.
@@ -236,6 +260,7 @@ mod unix {
         for signal in ending() {
             if_there_is(flag::register(signal, &IGNORED))?;
         }
+        MAY_END.store(false, Ordering::SeqCst);
         thread::scope(|scope| {
             let worker = thread::Builder::new().name("undisturbed".to_owned()).spawn_scoped(scope, work)?;
             worker.join().map_err(|_| io::Error::other("it panicked"))

@@ -245,6 +245,35 @@ impl Survey {
         of_list.or_else(|| self.connected.as_ref()?.as_ref().ok()?.absolute_expires_at)
     }
 
+    /// When the session ends for good, if that is before a token of it does. The daemon looks at it only when it renews: a
+    /// token that is never renewed outlives it.
+    pub(super) fn lifetime_end(&self) -> Option<Timestamp> {
+        let end = self.absolute_expires_at().filter(|end| *end != 0).map(Timestamp::from_unix_seconds);
+        let exp = self.held.as_ref()?.0.expires_at()?;
+        end.filter(|end| *end < exp)
+    }
+
+    /// When the held token or its session ends, whichever is earlier; `None` for one that never does.
+    pub(super) fn ends_at(&self) -> Option<Timestamp> {
+        self.lifetime_end().or_else(|| self.held.as_ref()?.0.expires_at())
+    }
+
+    /// The session ends before its token can be renewed, or has ended.
+    pub(super) fn is_at_its_end(&self) -> bool {
+        let renew_at = self.held.as_ref().and_then(|(session, _)| schedule::renew_at(session));
+        self.lifetime_end().is_some_and(|end| end <= self.daemon_now() || renew_at.is_none_or(|at| at >= end))
+    }
+
+    /// The same in words.
+    pub(super) fn end_told(&self) -> &'static str {
+        match self.lifetime_end() {
+            Some(end) if end <= self.daemon_now() => {
+                "the session's lifetime is over: the daemon still takes its token, and renews it no more"
+            }
+            _ => "the session's lifetime ends before its token can be renewed",
+        }
+    }
+
     /// No more renewals are left to it.
     pub(super) fn is_exhausted(&self) -> bool {
         matches!(self.renewals(), (Some(used), Some(limit)) if limit > 0 && used >= limit)
@@ -253,7 +282,8 @@ impl Survey {
     /// When the held token will be renewed, if it will.
     pub(super) fn renew_at(&self) -> Option<Timestamp> {
         let (session, _) = self.held.as_ref()?;
-        let can_be = self.is_usable() && !self.is_superseded() && !self.is_exhausted();
+        let is_barred = self.is_superseded() || self.is_exhausted() || self.is_at_its_end();
+        let can_be = self.is_usable() && !is_barred;
         schedule::renew_at(session).filter(|_| can_be)
     }
 }

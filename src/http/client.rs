@@ -10,13 +10,15 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use ureq::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use ureq::http::{self, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 #[cfg(feature = "tls")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{Connector as _, NextTimeout, TcpConnector};
-use ureq::{Agent, AsSendBody};
+use ureq::{Agent, AsSendBody, Body};
 
 use super::base_url::BaseUrl;
 use super::cancelled::Cancelled;
@@ -124,6 +126,13 @@ impl Http {
             .limit(RESPONSE_BYTES_MAX)
             .read_to_vec()
             .map_err(|error| fault(&error))?;
+        if body.is_empty() && is_unframed(&incoming) {
+            return Err(HttpFault {
+                kind: HttpFaultKind::Broken,
+                sent: true,
+                detail: "the connection was closed after the head of an answer".to_owned(),
+            });
+        }
         // It may have room for twice as much, and stays until the result is written.
         body.shrink_to_fit();
         let header = |name| incoming.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -187,6 +196,14 @@ fn agent(base: &BaseUrl, idle_connections_max: usize) -> Agent {
     }
     debug_assert!(!base.is_secure(), "without TLS no such address is taken");
     Agent::with_parts(config, Watched(plain), LoopbackFirst::default())
+}
+
+/// A success whose body ends with its connection. If nothing came of it, that was a crash as likely as an empty body.
+fn is_unframed(response: &http::Response<Body>) -> bool {
+    let tells_its_end = [CONTENT_LENGTH, TRANSFER_ENCODING];
+    let is_framed = tells_its_end.iter().any(|name| response.headers().contains_key(name));
+    let has_body = response.status().is_success() && !matches!(response.status().as_u16(), 204 | 205);
+    has_body && !is_framed
 }
 
 fn credential_bytes(credential: Credential<'_>) -> usize {

@@ -92,6 +92,15 @@ impl LineBuffer {
         (self.skipping || !line.is_empty()).then(|| self.taken(line))
     }
 
+    /// Forgets what stands behind the last newline.
+    pub fn drop_unfinished(&mut self) {
+        let bytes = &self.bytes[self.start..];
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(self.start, |at| self.start + at + 1);
+        self.skipping &= end > self.start;
+        self.bytes.truncate(end);
+        self.scanned = self.scanned.min(end);
+    }
+
     fn taken(&mut self, line: Range<usize>) -> Line<'_> {
         let line = &self.bytes[line];
         let bytes = line.strip_suffix(CARRIAGE_RETURN).unwrap_or(line).len();

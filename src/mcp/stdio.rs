@@ -188,7 +188,7 @@ impl Connection {
         }
     }
 
-    /// Reads no more: the program ends.
+    /// Reads no more, and forgets what was read: nobody wants an answer.
     pub fn end_input(&mut self) {
         self.input_ended = true;
         self.end_told = true;
@@ -196,6 +196,29 @@ impl Connection {
         if let Some(on_end) = self.on_end.take() {
             on_end();
         }
+    }
+
+    /// Takes in what the client has written up to now, without waiting, and reads no more: the program was told to end.
+    /// What stands there is [`Connection::unheard`]; half a line is dropped, unless the client has closed its side
+    /// behind it.
+    pub fn cut_input(&mut self) {
+        while !self.input_ended && self.lines.len() < AHEAD_BYTES_MAX && self.can_read() {
+            self.read();
+        }
+        if !self.input_ended {
+            self.lines.drop_unfinished();
+        }
+        self.input_ended = true;
+        self.end_told = true;
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
+    }
+
+    /// Whether something can be read at once, be it the end.
+    fn can_read(&self) -> bool {
+        let mut input = [PollFd::new(&self.input, PollFlags::IN)];
+        poll(&mut input, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Whether a message could not be written because the client did not read. A client that has closed the pipe does not
@@ -497,6 +520,23 @@ mod tests {
         assert!(matches!(connection.next(LONG), Heard::Incoming(_)));
         assert_eq!(connection.unheard().count(), 2, "half a line is none");
         assert_eq!(connection.unheard().count(), 0);
+    }
+
+    #[test]
+    fn what_was_written_before_the_input_is_cut_is_there_and_half_a_line_is_not() {
+        let (mut connection, mut client, _output) = pair();
+        // More than is read at once.
+        let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{}\"}}\n", "x".repeat(50_000));
+        client.write_all((line.repeat(3) + "{\"half\":").as_bytes()).expect("room");
+        connection.cut_input();
+        client.write_all(b"1}\n1\n").expect("room");
+        assert_eq!(connection.unheard().count(), 3);
+        assert!(matches!(connection.next(Duration::ZERO), Heard::Nothing), "its end is no news");
+        let (mut closed, mut client, _output) = pair();
+        client.write_all(b"1\n2").expect("room");
+        drop(client);
+        closed.cut_input();
+        assert_eq!(closed.unheard().count(), 2, "a last line");
     }
 
     #[test]

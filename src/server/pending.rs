@@ -10,7 +10,6 @@ use super::batches::BatchId;
 use super::call::Cancelled;
 use super::call_pool::{Report, Told};
 use super::service::{Later, Loss};
-use crate::log::{self, Area, Level};
 use crate::mcp::era::Era;
 use crate::mcp::logging::LoggingLevel;
 use crate::mcp::message::{Outgoing, Request, RequestId};
@@ -90,22 +89,6 @@ impl Server {
             self.log_listeners.end(level);
             self.service.log_wanted(self.log_listeners.least());
         }
-    }
-
-    /// Logs how many answers were lost because the client did not read them. A client that is gone wants none.
-    pub(super) fn tell_what_is_unwritten(&mut self) {
-        if !self.connection.gave_up() {
-            return;
-        }
-        let under_way = self.in_flight.len() + self.waiting.len() + self.batches.unsent();
-        let unheard: usize = self.connection.unheard().map(|incoming| incoming.answers()).sum();
-        let count = self.unwritten + under_way + unheard;
-        log::event(
-            Area::Server,
-            Level::Warn,
-            "answers.unwritten",
-            &[("count", &count), ("why", &"the client does not read them")],
-        );
     }
 
     /// Cancels whatever is still in flight, without answering it.

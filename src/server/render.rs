@@ -14,6 +14,9 @@ use crate::mcp::types::CallToolResult;
 use crate::session::status::WhyNone;
 use crate::text;
 
+/// A success without a body.
+const DONE: &str = r#"{"status":"ok"}"#;
+
 /// Why a call has no answer of the daemon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CallError {
@@ -65,8 +68,8 @@ pub fn answer(outcome: Result<Response, CallError>, repeatable: bool) -> Result<
         Err(CallError::Fault(fault)) => Err(no_answer(&fault, repeatable)),
         Err(CallError::Cancelled) => Err(cancelled()),
         Ok(response) => match response.status {
-            // Success that says by its status that there is nothing to say.
-            204 | 205 => Ok("{}".to_owned()),
+            204 | 205 => Ok(DONE.to_owned()),
+            200..=299 if response.body.is_empty() => Ok(DONE.to_owned()),
             200..=299 => readable(response.body).ok_or_else(|| unreadable(response.status, repeatable)),
             _ => Err(refusal(&response, repeatable, None)),
         },
@@ -106,8 +109,8 @@ pub fn visible(mut result: CallToolResult) -> CallToolResult {
     result
 }
 
-/// A body that is one JSON value, as the text it came in. Everything else in a success (nothing, HTML, half an
-/// answer, bytes that are not UTF-8) is not an answer.
+/// A body that is one JSON value, as the text it came in. Everything else in a success (HTML, half an answer, bytes that
+/// are not UTF-8) is not an answer.
 fn readable(body: Vec<u8>) -> Option<String> {
     String::from_utf8(body).ok().filter(|text| json::is_one_value(text))
 }
@@ -311,7 +314,16 @@ mod tests {
                 assert_eq!(result, CallToolResult::text(body), "{status}");
             }
         }
-        assert_eq!(tool_result(Ok(response(204, b"")), false), CallToolResult::text("{}"));
+    }
+
+    #[test]
+    fn a_success_without_a_body_is_told_as_one() {
+        for repeatable in [true, false] {
+            for status in [200, 201, 202, 204, 205, 299] {
+                let result = tool_result(Ok(response(status, b"")), repeatable);
+                assert_eq!(result, CallToolResult::text(r#"{"status":"ok"}"#), "{status}");
+            }
+        }
     }
 
     #[test]
@@ -319,7 +331,7 @@ mod tests {
         let outcome = |status, body: &str| Ok(response(status, body.as_bytes()));
         let coded = |status, code: &str| outcome(status, &format!(r#"{{"code":"{code}","message":"m"}}"#));
         let unreadable: &[(u16, &[u8])] = &[
-            (200, b""),
+            (200, b"\n"),
             (200, b"<html>"),
             (200, b"{\"a\":"),
             (201, b"\"\xff\""),

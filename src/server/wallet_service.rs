@@ -168,13 +168,18 @@ impl WalletService {
         {
             return Ok(reply);
         }
-        let spec = self.toolbox.find(&name).map_err(|none| match none {
+        let form = self.form(asked.era, FormKind::Call);
+        let found = self.toolbox.find(&name);
+        // With a wrong configuration nobody knows what was to be switched off.
+        if let (Err(NoTool::Hidden(_)), Err(problem)) = (&found, &self.daemon) {
+            return Ok(form.now(&problem.to_result()));
+        }
+        let spec = found.map_err(|none| match none {
             NoTool::Hidden(why) => {
                 ErrorObject::invalid_params(format!("Tool {} is switched off: {why}", shown(&name)))
             }
             NoTool::Unknown => ErrorObject::invalid_params(format!("Unknown tool: {}", shown(&name))),
         })?;
-        let form = self.form(asked.era, FormKind::Call);
         let daemon = match &self.daemon {
             Ok(daemon) => Arc::clone(daemon),
             Err(problem) => return Ok(form.now(&problem.to_result())),

@@ -187,7 +187,10 @@ pub enum Action {
     /// The end of what was begun under the lock: remove the temporary file, and release the lock if it is held.
     ReleaseLock,
     /// End. Only ever the answer to [`Wake::Shutdown`].
-    Stop,
+    Stop {
+        /// How the session stands at the end.
+        status: Status,
+    },
 }
 
 /// All that a renewal needs of the world.
@@ -208,9 +211,10 @@ pub fn run(renewal: &mut Renewal, world: &mut impl World) {
     loop {
         let action = renewal.step(world.now(), event);
         renewal.take_notices().into_iter().for_each(|notice| world.tell(notice));
-        if action == Action::Stop {
+        let is_last = matches!(action, Action::Stop { .. });
+        event = world.perform(action);
+        if is_last {
             return;
         }
-        event = world.perform(action);
     }
 }

@@ -17,7 +17,7 @@ pub trait Observer {
     /// files it is about, and the observer does.
     fn tells(&mut self, notice: &Notice, at: Moment);
 
-    /// Everything that could be done now is done, or has to wait.
+    /// Everything that could be done now is done, or has to wait; or the worker ends, whatever is answered.
     fn rests(&mut self, status: &Status, at: Moment) -> Rest;
 }
 
@@ -56,6 +56,9 @@ impl<W: World, O: Observer> World for Observed<W, O> {
             && self.observer.rests(status, now) == Rest::End
         {
             return Event::Woke(Wake::Shutdown);
+        }
+        if let Action::Stop { status } = &action {
+            self.observer.rests(status, now);
         }
         self.world.perform(action)
     }
@@ -139,5 +142,12 @@ mod tests {
         assert_eq!(world.world.done, ["wait", "wait", "other"]);
         world.tell(Notice::Saved);
         assert_eq!((world.world.told, world.observer.told), (0, 1), "it is told once");
+    }
+
+    #[test]
+    fn how_it_stands_at_the_end_is_seen_too() {
+        let mut world = Observed::new(Noting::default(), EndsAt { rests_left: 7, told: 0 });
+        world.perform(Action::Stop { status: Status::UNKNOWN });
+        assert_eq!((world.observer.rests_left, world.world.done), (6, vec!["other"]));
     }
 }

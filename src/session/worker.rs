@@ -288,7 +288,7 @@ impl World for DaemonWorld {
                 Event::Unlocked
             }
             // The loop ends before it performs this; the wait for the end is over at once.
-            Action::Stop => Event::Woke(Wake::Shutdown),
+            Action::Stop { .. } => Event::Woke(Wake::Shutdown),
         }
     }
 

@@ -16,6 +16,10 @@ pub(crate) const SCENES: &[Scene] = &[
     ("stdin is closed", || idle(Player::end)),
     ("SIGTERM", || idle(|player| player.end_by("-TERM"))),
     ("SIGINT", || idle(|player| player.end_by("-INT"))),
+    ("SIGTERM comes right behind requests", || right_behind("-TERM")),
+    ("SIGINT comes right behind requests", || right_behind("-INT")),
+    ("SIGTERM comes behind half a request", half_a_request),
+    ("SIGTERM comes behind a flood of calls", flood_of_calls),
     ("stdin is closed while a call is in flight", call_in_flight),
     ("stdin is closed while a call hangs", call_hangs),
     ("SIGTERM while a renewal is in flight", || renewal_in_flight(|player| player.end_by("-TERM"))),
@@ -31,6 +35,75 @@ fn idle(end: fn(Player) -> Ended) {
     assert_eq!(ended.code, Some(0), "{:?}", ended.printed.stderr);
     assert!(ended.took < IDLE_END_MAX, "{:?}", ended.took);
     assert!(ended.answers().is_empty(), "{:?}", ended.unread);
+}
+
+/// Sends all that while the program is frozen, so that it finds the signal and the requests at the same moment.
+fn at_once(player: &mut Player, say: impl FnOnce(&mut Player)) {
+    player.signal("-STOP");
+    say(player);
+}
+
+/// The signal, and the end.
+fn thawed(mut player: Player, signal: &str) -> Ended {
+    player.signal(signal);
+    player.end_by("-CONT")
+}
+
+/// What the client has written before the signal is answered like what it has written before it closes its side.
+fn right_behind(signal: &str) {
+    const PINGS: usize = 300;
+    let daemon = Daemon::start(300);
+    let mut player = Player::settled(&daemon);
+    daemon.inject(json!({ "kind": "slow", "ms": 300, "method": "GET", "path": "/v1/wallet/balance" }));
+    let mut wanted = Vec::new();
+    at_once(&mut player, |player| {
+        for _ in 0..PINGS {
+            wanted.push(player.send("ping", json!({})));
+        }
+        wanted.push(player.send_call("get_balance", json!({ "network": "ethereum-sepolia" })));
+        wanted.push(player.send("tools/list", json!({})));
+        wanted.push(player.send("no/such/method", json!({})));
+    });
+    let ended = thawed(player, signal);
+    assert_eq!(ended.code, Some(0));
+    let answers = ended.answers();
+    for id in &wanted {
+        assert_eq!(answers.iter().filter(|answer| answer["id"] == *id).count(), 1, "{id} of {answers:?}");
+    }
+    assert_eq!(answers.len(), wanted.len());
+    let balance = answers.iter().find(|answer| answer["id"] == wanted[PINGS]).expect("just seen");
+    assert!(outcome(balance).is_balance(), "{balance}");
+}
+
+fn half_a_request() {
+    let daemon = Daemon::start(300);
+    let mut player = Player::settled(&daemon);
+    let mut ping = 0;
+    at_once(&mut player, |player| {
+        ping = player.send("ping", json!({}));
+        player.say_unended(br#"{"jsonrpc":"2.0","id":"half","method":"pi"#);
+    });
+    let ended = thawed(player, "-TERM");
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.answers(), [&json!({ "jsonrpc": "2.0", "id": ping, "result": {} })]);
+    assert!(ended.took < IDLE_END_MAX, "{:?}", ended.took);
+}
+
+/// More than run at once, and the daemon answers none of them.
+fn flood_of_calls() {
+    let daemon = Daemon::start(300);
+    let mut player = Player::settled(&daemon);
+    daemon.inject(json!({ "kind": "hang", "method": "GET", "path": "/v1/wallet/balance", "times": 1000 }));
+    let mut wanted = Vec::new();
+    at_once(&mut player, |player| {
+        wanted.extend(
+            (0..200).map(|_| player.send_call("get_balance", json!({ "network": "ethereum-sepolia" }))),
+        );
+    });
+    let ended = thawed(player, "-TERM");
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
+    assert_eq!(ended.answers().len(), wanted.len());
 }
 
 fn call_in_flight() {

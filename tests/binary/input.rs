@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 
 use super::Scene;
-use super::daemon::{Daemon, program};
-use super::player::{Player, pointed_at, serve};
+use super::daemon::Daemon;
+use super::player::{Player, serve};
 
 /// Longer than the longest line that is taken, in bytes.
 const LINE_TOO_LONG: usize = 5 * 1024 * 1024;
@@ -174,18 +174,38 @@ fn no_daemon() {
 
 fn wrong_configuration() {
     let daemon = Daemon::start(300);
-    let mut command = program();
-    pointed_at(&mut command, "http://192.0.2.7:3100", daemon.data_dir());
-    let mut player = Player::start(&mut command);
-    player.initialize();
-    let outcome = player.balance();
-    assert!(outcome.is_error, "{outcome:?}");
-    assert_eq!((&outcome.body["error"], &outcome.body["retryable"]), (&json!(true), &json!(false)));
-    assert!(
-        outcome.body["message"].as_str().is_some_and(|text| text.contains("WAIAAS_BASE_URL")),
-        "{outcome:?}"
-    );
-    assert!(outcome.body["hint"].is_string(), "{outcome:?}");
-    player.ping();
-    assert_eq!(player.end().code, Some(0));
+    let base_url = [
+        ("WAIAAS_BASE_URL", "http://192.0.2.7:3100"),
+        ("WAIAAS_BASE_URL", "http://me:secret@127.0.0.1"),
+        ("WAIAAS_BASE_URL", "http://127.0.0.1:3100/#x"),
+    ];
+    let data_dir = ["$HOME/w", "~/w", "w", "\"/w\"", "%APPDATA%\\w", "${X}/w", " /w"];
+    let read_only = ["maybe", "2"];
+    let table = base_url
+        .into_iter()
+        .chain(data_dir.map(|value| ("WAIAAS_DATA_DIR", value)))
+        .chain(read_only.map(|value| ("WAIAAS_MCP_READ_ONLY", value)));
+    for (variable, value) in table {
+        let mut player = Player::start(serve(&daemon).env(variable, value));
+        player.initialize();
+        let transfer = json!({ "to": "0x00", "amount": "1", "network": "ethereum-sepolia" });
+        for outcome in
+            [player.balance(), player.call("send_token", transfer), player.call("connect_info", json!({}))]
+        {
+            assert!(outcome.is_error, "{outcome:?}");
+            assert_eq!((&outcome.body["error"], &outcome.body["retryable"]), (&json!(true), &json!(false)));
+            assert!(
+                outcome.body["message"]
+                    .as_str()
+                    .is_some_and(|text| text.starts_with(&format!("{variable}: "))),
+                "{outcome:?}"
+            );
+            assert!(outcome.body["hint"].is_string() && !outcome.text.contains("secret"), "{outcome:?}");
+        }
+        let tools = player.request("tools/list", json!({}))["result"]["tools"].to_string();
+        assert!(tools.contains("get_balance"), "{tools}");
+        assert_eq!(tools.contains("send_token"), variable != "WAIAAS_MCP_READ_ONLY", "{variable}");
+        player.ping();
+        assert_eq!(player.end().code, Some(0));
+    }
 }

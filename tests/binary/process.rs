@@ -44,6 +44,7 @@ pub(crate) const SCENES: &[Scene] = &[
     ("SIGTERM to call while it hangs and a renewal is in flight", || call_hangs("-TERM", 15)),
     ("SIGINT to call while it hangs and a renewal is in flight", || call_hangs("-INT", 2)),
     ("SIGINT to the demo", demo_interrupted),
+    ("sandboxes are killed", sandboxes_killed),
     ("a client closes the pipe of its answers and says nothing", closed_and_silent),
     ("no file may grow when the token is due", no_file_may_grow),
     ("the memory of a process that holds a token", memory_is_roots),
@@ -255,6 +256,51 @@ fn demo_interrupted() {
     let ended = running.wait_with_output().expect("it ends");
     assert_eq!(signal_of(ended.status), Some(2), "{ended:?}");
     assert_eq!(left(), 0, "a directory was left behind");
+}
+
+/// What a killed one has left is taken away by the next, and what a living one uses is not.
+fn sandboxes_killed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = || fs::read_dir(directory.path()).expect("a directory").count();
+    let start = |arguments: &[&str]| {
+        let mut command = program();
+        command.args(arguments).env("TMPDIR", directory.path()).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let before = left();
+        let child = command.spawn().expect("the program runs");
+        (child, before)
+    };
+    let (living, before) = start(&["sandbox"]);
+    let path_of = |stdout: Option<std::process::ChildStdout>| {
+        let mut line = String::new();
+        BufReader::new(stdout.expect("a pipe")).read_line(&mut line).expect("a line");
+        let place: Value = serde_json::from_str(&line).expect("JSON");
+        std::path::PathBuf::from(place["dataDir"].as_str().expect("text"))
+    };
+    let mut living = living;
+    let path = path_of(living.stdout.take());
+    assert_eq!((before, left()), (0, 1));
+    for arguments in [&["sandbox"][..], &["serve", "--sandbox"]] {
+        let (mut killed, _) = start(arguments);
+        until("its directory is there", || left() == 2);
+        until("it is complete", || {
+            let mut entries = fs::read_dir(directory.path()).expect("a directory").flatten();
+            entries.all(|entry| entry.path().join("mcp-token").exists())
+        });
+        kill("-KILL", killed.id());
+        killed.wait().expect("it ends");
+        assert_eq!(left(), 2);
+        let (mut next, _) = start(&["sandbox"]);
+        path_of(next.stdout.take());
+        assert_eq!(left(), 2, "the dead one's is gone, the next one's is there");
+        kill("-TERM", next.id());
+        next.wait().expect("it ends");
+        assert_eq!(left(), 1);
+    }
+    assert!(path.join("mcp-token").exists(), "the living one's was taken away");
+    kill("-TERM", living.id());
+    living.wait().expect("it ends");
+    assert_eq!(left(), 0);
 }
 
 /// Launchers do this: they start what was asked for, hand it their own pipes, and exit.

@@ -192,7 +192,7 @@ impl Rows {
             ("no last one", chunk(GOOD)),
             ("one too short", format!("3\r\n{GOOD}\r\n0\r\n\r\n")),
             ("one too long", format!("ff\r\n{GOOD}\r\n0\r\n\r\n")),
-            ("none", "0\r\n\r\n".to_owned()),
+            ("not even the last one", String::new()),
         ] {
             self.say(format!("sends chunks: {name}"), chunked(&body), Nothing);
         }
@@ -233,7 +233,7 @@ impl Rows {
     fn of_the_body(&mut self) {
         use Expected::*;
         for (name, body) in [
-            ("nothing", Vec::new()),
+            ("nothing but the end of a line", b"\r\n".to_vec()),
             ("HTML", b"<!doctype html><title>It works!</title>".to_vec()),
             ("half JSON", GOOD.as_bytes()[..9].to_vec()),
             ("JSON twice", GOOD.repeat(2).into_bytes()),
@@ -271,12 +271,23 @@ impl Rows {
         self.say("sends what nobody sees", http("200 OK", "", hidden), Answer(shown.into()));
         self.say("sends it all with 203", http("203 Other", "", GOOD), Answer(GOOD.into()));
         self.say("sends it all with 299", http("299 Odd", "", GOOD), Answer(GOOD.into()));
-        self.say("has nothing to say, 204", head("HTTP/1.1 204 No Content", ""), Answer("{}".into()));
+        let done = || Answer(r#"{"status":"ok"}"#.into());
+        self.say("has nothing to say, 204", head("HTTP/1.1 204 No Content", ""), done());
         self.say(
             "says something with 204",
             head("HTTP/1.1 204 No Content\nContent-Length: 4", "null"),
-            Answer("{}".into()),
+            done(),
         );
+        for status in ["200 OK", "201 Created", "202 Accepted", "203 Other", "205 Reset Content", "299 Odd"] {
+            self.say(format!("has nothing to say, {status}"), http(status, "", ""), done());
+        }
+        self.say(
+            "has nothing to say in chunks",
+            head("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+            done(),
+        );
+        // That may be a crash before the body as well.
+        self.say("closes after a head without a length", head("HTTP/1.1 200 OK", ""), Nothing);
     }
 
     fn of_the_status(&mut self) {

@@ -2,13 +2,18 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::process::Command;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use waiaas_mcp::sandbox::{Fault, FaultKind};
 use waiaas_mcp::session::lock::{TokenLock, TryLock};
+use waiaas_mcp::time::{Clock as _, SystemClock};
 
 use crate::console::{Console, start, until};
+
+/// Longest time from a signal to the end.
+const END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What stands in the way of the token file is told before a session is made.
 #[test]
@@ -203,10 +208,98 @@ fn a_signal_does_not_come_between_a_session_and_its_file() {
         let mut command = console.command(&["setup"]);
         let child = start(command.env("WAIAAS_MASTER_PASSWORD", console.sandbox.master_password()));
         until("the session is open", || console.times_asked("POST /v1/sessions") > count as u64);
-        let told = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-        assert!(told.expect("kill").success());
+        // A second one does no more than the first.
+        for _ in 0..2 {
+            let told = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+            assert!(told.expect("kill").success());
+            let _ = crossbeam_channel::after(Duration::from_millis(120)).recv();
+        }
         console.end(child).assert_done();
         assert_eq!(console.open_sessions().len(), 1, "{signal}");
         console.session_in(&console.token_file());
     }
+}
+
+/// By signal, as a shell wants to see it, and soon; only locks are left.
+fn assert_ended_by(console: &Console, mut child: Child, number: i32, opened: u64, names: &[&str]) {
+    let clock = SystemClock::start();
+    let told = Command::new("kill").args([&format!("-{number}"), &child.id().to_string()]).status();
+    assert!(told.expect("kill").success());
+    let mut status = None;
+    until("it has ended", || {
+        status = child.try_wait().expect("it is ours");
+        status.is_some()
+    });
+    assert!(clock.now().mono < END_TIME_MAX, "signal {number}: it took {:?}", clock.now().mono);
+    assert_eq!(status.and_then(|status| status.signal()), Some(number), "{status:?}");
+    assert_eq!(console.times_asked("POST /v1/sessions"), opened);
+    assert_eq!(console.names(), names);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_lock() {
+    let console = Console::with_one_wallet();
+    console.run(&["setup"]).assert_done();
+    let before = console.session_in(&console.token_file());
+    let mut lock = TokenLock::of(&console.token_file());
+    assert!(matches!(lock.try_take(), TryLock::Held));
+    for command in ["setup", "refresh-token"] {
+        for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            let child = start_waiting(&console, console.command(&[command]));
+            assert_ended_by(&console, child, number, 1, &["mcp-token", "mcp-token.lock"]);
+        }
+    }
+    assert_eq!(console.session_in(&console.token_file()).id, before.id);
+}
+
+/// The last lock of three is the one that is held: nothing may have begun for the first two.
+#[test]
+fn a_signal_ends_the_wait_for_the_last_of_several_locks() {
+    let console = Console::new();
+    let mut ids = console.sandbox.wallet_ids();
+    ids.sort_unstable();
+    fs::create_dir_all(console.data_dir().join("mcp-tokens")).expect("a directory");
+    let mut lock = TokenLock::of(&console.token_file_of(ids[2]));
+    assert!(matches!(lock.try_take(), TryLock::Held));
+    let child = start_waiting(&console, console.command(&["setup", "--all", "--yes"]));
+    until("the first locks are taken", || console.names().len() == 3);
+    let locks = ids.map(|id| format!("mcp-tokens/{id}.lock"));
+    assert_ended_by(&console, child, libc::SIGINT, 0, &locks.each_ref().map(String::as_str));
+}
+
+/// What a script starts in the background ignores SIGINT from its first moment on.
+#[test]
+fn a_wait_for_a_lock_ends_by_a_signal_that_was_ignored_at_the_start() {
+    let console = Console::with_one_wallet();
+    fs::create_dir(console.data_dir()).expect("a directory");
+    let mut lock = TokenLock::of(&console.token_file());
+    assert!(matches!(lock.try_take(), TryLock::Held));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$0\" setup", env!("CARGO_BIN_EXE_waiaas-mcp")]);
+    let child = start_waiting(&console, console.command_by(shell, &[]));
+    assert_ended_by(&console, child, libc::SIGINT, 0, &["mcp-token.lock"]);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_slow_daemon_before_a_session_is_opened() {
+    let console = Console::with_one_wallet();
+    for route in ["/health", "/v1/wallets"] {
+        let asked = format!("GET {route}");
+        let times = console.times_asked(&asked);
+        console.sandbox.inject(Fault::new(FaultKind::Slow { ms: 10_000 }).on("GET", route).times(1));
+        let mut command = console.command(&["setup"]);
+        let child = start(command.env("WAIAAS_MASTER_PASSWORD", console.sandbox.master_password()));
+        until("the daemon is asked", || console.times_asked(&asked) > times);
+        assert_ended_by(&console, child, libc::SIGINT, 0, &[]);
+    }
+}
+
+/// Starts a command that gets as far as the lock, which somebody else holds.
+fn start_waiting(console: &Console, mut command: Command) -> Child {
+    let wallets = console.times_asked("GET /v1/wallets");
+    let child = start(command.env("WAIAAS_MASTER_PASSWORD", console.sandbox.master_password()));
+    until("the wallets were asked for", || console.times_asked("GET /v1/wallets") > wallets);
+    // The lock is tried a moment after the daemon's answer.
+    let _ = crossbeam_channel::after(Duration::from_millis(300)).recv();
+    child
 }

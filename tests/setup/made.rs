@@ -36,10 +36,15 @@ fn the_only_wallet_gets_a_session_of_a_week_in_the_file_that_a_server_reads() {
 fn the_session_has_the_limits_that_were_asked_for() {
     let day = DAY_S.to_string();
     // Arguments, then life, renewals, lifetime.
-    let table: [(&[&str], Limits); 5] = [
+    let table: [(&[&str], Limits); 9] = [
         (&["--ttl", "5m"], (Some(300), 0, None)),
         (&["--ttl", "1y", "--max-renewals", "3"], (Some(365 * DAY_S), 3, None)),
         (&["--ttl", &day, "--lifetime", "30d"], (Some(DAY_S), 0, Some(30 * DAY_S))),
+        // No token outlives its session, which the daemon would let it do.
+        (&["--lifetime", "1d"], (Some(DAY_S), 0, Some(DAY_S))),
+        (&["--lifetime", "5m"], (Some(300), 0, Some(300))),
+        (&["--lifetime", "8d"], (Some(USUAL_S), 0, Some(8 * DAY_S))),
+        (&["--lifetime", "0"], (Some(USUAL_S), 0, None)),
         (&["--ttl", "none"], (None, 0, None)),
         (&["--ttl", "none", "--ttl", "12h"], (Some(DAY_S / 2), 0, None)),
     ];
@@ -60,10 +65,10 @@ fn the_session_has_the_limits_that_were_asked_for() {
             "{printed:?}"
         );
     }
-    let printed = console.run(&["setup", "--ttl", "299"]);
+    let printed = console.run(&["setup", "--ttl", "2y"]);
     printed.assert_failed(
         1,
-        "the daemon refuses such a session: ttl: Number must be greater than or equal to 300",
+        "the daemon refuses such a session: ttl: Number must be less than or equal to 31536000",
         "Look at --ttl (5 minutes to 1 year, or none), --max-renewals and --lifetime.",
     );
 }
@@ -75,7 +80,16 @@ fn options_that_contradict_each_other_are_wrong_usage() {
     let help = "Type `waiaas-mcp setup --help` to see what can be typed.";
     let only_renewals =
         "A token that never ends is never renewed, and only renewals are limited: give a --ttl.";
-    let table: [(&[&str], &str, &str); 4] = [
+    let outlives = "--ttl and --lifetime contradict each other: a token would outlive its session";
+    let no_longer = "Give a --ttl that is no longer than --lifetime, or leave it out.";
+    let too_short =
+        |option: &str| format!("--{option} is too short: the daemon's tokens live for 5 minutes at least");
+    let table: [(&[&str], &str, &str); 9] = [
+        (&["--ttl", "30d", "--lifetime", "7d"], outlives, no_longer),
+        (&["--lifetime", "300", "--ttl", "301"], outlives, no_longer),
+        (&["--lifetime", "5"], &too_short("lifetime"), "Give a --lifetime of 5m or more."),
+        (&["--lifetime", "299", "--ttl", "1d"], &too_short("lifetime"), "Give a --lifetime of 5m or more."),
+        (&["--ttl", "299"], &too_short("ttl"), "Give a --ttl of 5m or more."),
         (&["--wallet", wallet_id, "--all"], "--all and --wallet contradict each other", help),
         (&["--all", "--wallet", wallet_id], "--all and --wallet contradict each other", help),
         (

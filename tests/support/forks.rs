@@ -175,7 +175,7 @@ impl<'a> Forks<'a> {
             let action = self.renewal.step(Moment { now, daemon: self.clock.time(now) }, event);
             self.renewal.take_notices();
             self.phase = self.phase_of(&action);
-            if action == Action::Stop {
+            if matches!(action, Action::Stop { .. }) {
                 self.ended = true;
                 return;
             }
@@ -266,7 +266,7 @@ impl<'a> Forks<'a> {
                 self.may_renew = false;
                 Event::Unlocked
             }
-            Action::Stop => Event::Woke(Wake::Shutdown),
+            Action::Stop { .. } => Event::Woke(Wake::Shutdown),
         }
     }
 

@@ -256,7 +256,7 @@ impl World {
                 }
                 Event::Unlocked
             }
-            Action::Stop => return None,
+            Action::Stop { .. } => return None,
         };
         Some(event)
     }

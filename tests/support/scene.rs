@@ -204,7 +204,7 @@ impl Scene {
                         None => return,
                     }
                 }
-                Action::Stop => {
+                Action::Stop { .. } => {
                     self.turn.push("stop");
                     return;
                 }
@@ -283,7 +283,7 @@ impl Scene {
                 self.turn.push("unlock");
                 Event::Unlocked
             }
-            Action::Wait { .. } | Action::Stop => unreachable!("ends the turn"),
+            Action::Wait { .. } | Action::Stop { .. } => unreachable!("ends the turn"),
         }
     }
 

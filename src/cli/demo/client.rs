@@ -42,10 +42,10 @@ impl Client {
     /// Starts the server as a client would, with nothing but the sandbox's address and directory.
     pub(super) fn start(sandbox: &Sandbox, stop: &Stop) -> io::Result<Client> {
         let mut child = Command::new(config::own_path()?)
-            .arg("serve")
+            .args(["serve", "--data-dir"])
+            .arg(sandbox.data_dir())
             .env_clear()
             .env("WAIAAS_BASE_URL", sandbox.base_url())
-            .env("WAIAAS_DATA_DIR", sandbox.data_dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

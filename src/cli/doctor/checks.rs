@@ -318,7 +318,7 @@ fn held<'s>(survey: &'s Survey, name: &'static str, looked: &str) -> Result<&'s 
 }
 
 fn token_valid(survey: &Survey) -> Check {
-    let (name, looked) = ("token_valid", "the token's own end");
+    let (name, looked) = ("token_valid", "the token's end");
     let session = match held(survey, name, looked) {
         Ok(session) => session,
         Err(skipped) => return skipped,
@@ -328,7 +328,11 @@ fn token_valid(survey: &Survey) -> Check {
         Some(at) if survey.is_over(session) => {
             Check::good(name, looked, instant(at, survey.daemon_now())).failed(SETUP)
         }
-        Some(at) => Check::good(name, looked, instant(at, survey.daemon_now())),
+        Some(at) => {
+            let at = instant(survey.lifetime_end().unwrap_or(at), survey.daemon_now());
+            let whose = survey.lifetime_end().map_or("", |_| ", by its session's lifetime");
+            Check::good(name, looked, format!("{at}{whose}"))
+        }
     }
 }
 
@@ -371,6 +375,9 @@ fn token_renewable(survey: &Survey) -> Check {
     }
     if survey.is_exhausted() {
         return check("the session has been renewed as often as it may be".to_owned()).failed(before);
+    }
+    if survey.is_at_its_end() {
+        return check(survey.end_told().to_owned()).failed(before);
     }
     match (session.expires_at(), survey.renew_at()) {
         (None, _) => check("it needs no renewal".to_owned()),

@@ -61,6 +61,9 @@ fn trouble(survey: &Survey) -> Option<Trouble> {
     if survey.is_exhausted() {
         return trouble("the session has been renewed as often as it may be".to_owned(), before);
     }
+    if survey.is_at_its_end() {
+        return trouble(survey.end_told().to_owned(), before);
+    }
     None
 }
 
@@ -108,7 +111,7 @@ pub(super) fn json(survey: &Survey) -> String {
         .raw("sessionId", &text(session.map(Session::id)))
         .raw("wallets", &wallets)
         .raw("issuedAt", &seconds(session.map(Session::issued_at)))
-        .raw("expiresAt", &seconds(session.and_then(Session::expires_at)))
+        .raw("expiresAt", &seconds(survey.ends_at()))
         .raw("renewAt", &seconds(survey.renew_at()))
         .raw("renewals", &count(renewals))
         .raw("maxRenewals", &count(max_renewals))
@@ -150,7 +153,7 @@ pub(super) fn text(survey: &Survey, paint: Paint) -> String {
         rows.extend(wallets(survey).map(|wallet| ("Wallet", wallet)));
         let at = |time: Timestamp| instant(time, survey.daemon_now());
         rows.push(("Issued", at(session.issued_at())));
-        rows.push(("Expires", session.expires_at().map_or_else(|| "never".to_owned(), at)));
+        rows.push(("Expires", survey.ends_at().map_or_else(|| "never".to_owned(), at)));
         rows.push(("Renews", survey.renew_at().map_or_else(|| "no".to_owned(), at)));
         let (used, limit) = survey.renewals();
         if let Some(used) = used {

@@ -121,7 +121,7 @@ impl Renewal {
         self.tell_state();
         let is_settled = self.in_flight().is_none();
         if self.stopping && is_settled {
-            return Action::Stop;
+            return Action::Stop { status: self.status() };
         }
         let wait = Action::Wait { at_most: self.wait(), status: self.status(), is_settled };
         self.go(Phase::Idle, wait)

@@ -24,7 +24,7 @@ impl Forks<'_> {
             Action::Store { .. } => "storing",
             Action::SwapToken { .. } => "swapping",
             Action::ReleaseLock => "unlocking",
-            Action::Stop => "stopped",
+            Action::Stop { .. } => "stopped",
         }
     }
 
