@@ -193,6 +193,10 @@ impl Connection {
         self.input_ended = true;
         self.end_told = true;
         self.lines = LineBuffer::default();
+        self.begin_to_end();
+    }
+
+    fn begin_to_end(&mut self) {
         if let Some(on_end) = self.on_end.take() {
             on_end();
         }
@@ -210,9 +214,7 @@ impl Connection {
         }
         self.input_ended = true;
         self.end_told = true;
-        if let Some(on_end) = self.on_end.take() {
-            on_end();
-        }
+        self.begin_to_end();
     }
 
     /// Whether something can be read at once, be it the end.
@@ -252,6 +254,10 @@ impl Connection {
                 return false;
             }
             let ready = self.wait(time_left, true);
+            // The server hears of it only when this is written, and a client that does not read takes its time.
+            if self.waker.0.stop.load(Ordering::SeqCst) {
+                self.begin_to_end();
+            }
             if ready.nothing {
                 waited = waited.saturating_add(time_left);
             }
@@ -511,6 +517,20 @@ mod tests {
         drop((output, other_output));
         assert!(!other.send(&notification()));
         assert!(!other.gave_up(), "a client that is gone is no news");
+    }
+
+    #[test]
+    fn the_end_begins_while_a_client_leaves_its_answers_unread() {
+        let (mut connection, _client, output) = pair();
+        let (done, of_done) = std::sync::mpsc::channel();
+        connection.when_ending(move || done.send(()).expect("the test is there"));
+        let waker = connection.waker();
+        let thread = thread::spawn(move || while connection.send(&notification()) {});
+        waker.request_stop();
+        // Long before the client is given up, which would end the loop.
+        of_done.recv_timeout(STALL_TIME_AT_STOP_MAX / 2).expect("it begins to end");
+        drop(output);
+        thread.join().expect("the client is gone");
     }
 
     #[test]
