@@ -115,11 +115,6 @@ impl Renewal {
 
     /// Woken while requests are unanswered, and the file holds nothing new.
     pub(super) fn wait_for_answers(&mut self) -> Action {
-        if self.stopping && !self.usable() {
-            // The program ends, and the token has ended: what would have renewed it is not waited for any longer.
-            self.forget_in_flight();
-            return self.unlock();
-        }
         let (now, floor) = (self.at.now.mono, self.floor_until);
         let may_send = self.may_send_beside();
         let Some(in_flight) = self.in_flight_mut() else { return self.rest() };
