@@ -53,7 +53,9 @@ fn turn(
             Action::ReadFile => Event::FileRead(FileView::Held(held.clone())),
             Action::AskTime => Event::TimeAsked,
             Action::Introspect(_) => Event::Introspected(Introspection::Active),
-            Action::TakeLock { purpose: LockPurpose::Sweep | LockPurpose::Write, .. } => Event::Locked(LockOutcome::Held),
+            Action::TakeLock { purpose: LockPurpose::Sweep | LockPurpose::Write, .. } => {
+                Event::Locked(LockOutcome::Held)
+            }
             Action::Sweep => Event::Swept(leftovers.next().flatten().into_iter().collect()),
             Action::Prepare => Event::Prepared(Ok(())),
             Action::SendRenewal { attempt, .. } => {

@@ -288,6 +288,31 @@ fn a_grant_that_cannot_be_written_is_served_and_written_again_every_five_seconds
     assert_eq!(scene.requests.len(), 1, "what is held is not asked for again");
 }
 
+/// Saving it was tried again and again, and renewing it never: the session ended with its first unsaved token.
+#[test]
+fn a_token_whose_file_takes_everything_but_the_last_step_went_unrenewed() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.stores = std::iter::repeat_n(StoreOutcome::Failed(disk_full()), 10_000).collect();
+    scene.live_until(3_000);
+    assert!((15..=17).contains(&scene.requests.len()), "{:?}", scene.requests);
+    assert!(scene.gaps_s().iter().all(|gap| (180..=190).contains(gap)), "{:?}", scene.requests);
+    assert!(scene.status.unsaved && scene.status.state == State::Active);
+}
+
+/// The last tenth of a short life was over before the wait for somebody else's lock was.
+#[test]
+fn a_lock_that_nobody_lets_go_of_cost_a_short_lived_token() {
+    for life_s in [5, 10, 20, 60, 300] {
+        let mut scene = Scene::before(0, held(0, life_s), None);
+        scene.lock = LockOutcome::TimedOut;
+        scene.begin();
+        scene.live_until(life_s);
+        let tenth = f64::from(i32::try_from(life_s).unwrap()) / 10.0;
+        let first = scene.requests.first().copied().unwrap_or(f64::MAX);
+        assert!(first >= 8.9 * tenth && first <= 9.6 * tenth, "{life_s}: {:?}", scene.requests);
+    }
+}
+
 #[test]
 fn a_token_that_can_never_be_saved_is_renewed_in_memory_for_as_long_as_the_daemon_allows() {
     let fault = || Err(disk_full());

@@ -192,7 +192,9 @@ fn answer(action: Action, rng: &mut Prng, sent: &mut Vec<AttemptId>) -> Event {
             let answers = [Introspection::Active, Introspection::Inactive, Introspection::Unknown];
             Event::Introspected(*rng.pick(&answers))
         }
-        Action::TakeLock { .. } => Event::Locked(rng.pick(&[LockOutcome::Held, LockOutcome::TimedOut]).clone()),
+        Action::TakeLock { .. } => {
+            Event::Locked(rng.pick(&[LockOutcome::Held, LockOutcome::TimedOut]).clone())
+        }
         Action::Sweep => Event::Swept(rng.chance(100).then(|| any_session(rng)).into_iter().collect()),
         Action::Prepare => Event::Prepared(Ok(())),
         Action::SendRenewal { attempt, .. } => {

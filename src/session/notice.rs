@@ -172,7 +172,8 @@ impl Notice {
                 write(Warn, "renewal.waiting", &[("waited", waited), ("unanswered", unanswered)])
             }
             Notice::Succeeded { renewals, expires_at, saved } => {
-                let fields: Fields<'_> = &[("renewals", renewals), ("expires_at", expires_at), ("saved", saved)];
+                let fields: Fields<'_> =
+                    &[("renewals", renewals), ("expires_at", expires_at), ("saved", saved)];
                 // Being saved is what is expected, and goes without saying.
                 write(Info, "renewal.succeeded", &fields[..if *saved { 2 } else { 3 }])
             }

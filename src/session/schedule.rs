@@ -24,14 +24,9 @@ pub fn life_left(session: &Session, daemon_now: Timestamp) -> Option<Duration> {
     session.expires_at().map(|exp| exp.after(daemon_now))
 }
 
-/// Whether so little is left that a token is renewed even if it cannot be written to the file.
+/// Whether at most a tenth is left: then a token is renewed even if it cannot be written to the file.
 pub fn is_last_tenth(session: &Session, daemon_now: Timestamp) -> bool {
-    match (session.expires_at(), life_ms(session)) {
-        (Some(exp), Some(life)) => {
-            exp.millis_since(daemon_now) < life.saturating_div(policy::LIFE_LEFT_UNPREPARED_DIVISOR)
-        }
-        _ => false,
-    }
+    until_last_tenth(session, daemon_now).is_zero()
 }
 
 /// How long until so little is left; for ever for an unlimited token.
@@ -133,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_last_tenth_of_a_life() {
-        for (left_s, last) in [(300, false), (31, false), (30, false), (29, true), (0, true), (-1, true)] {
+        for (left_s, last) in [(300, false), (31, false), (30, true), (29, true), (0, true), (-1, true)] {
             assert_eq!(is_last_tenth(&session(300), at(300 - left_s)), last, "{left_s}");
         }
     }

@@ -176,7 +176,8 @@ impl World {
                 }
             }
             Action::TakeLock { at_most, .. } => {
-                self.processes[index].lock_deadline_ms = self.now_ms + i64::try_from(at_most.as_millis()).unwrap();
+                self.processes[index].lock_deadline_ms =
+                    self.now_ms + i64::try_from(at_most.as_millis()).unwrap();
             }
             Action::SendRenewal { session, .. } => {
                 self.judge_request(index, session);

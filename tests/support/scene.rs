@@ -235,8 +235,11 @@ impl Scene {
                 self.introspected.push((self.now_s(), session));
                 Event::Introspected(self.introspection)
             }
-            Action::TakeLock { .. } => {
+            Action::TakeLock { at_most, .. } => {
                 self.turn.push("lock");
+                if self.lock == LockOutcome::TimedOut {
+                    self.now_ms += i64::try_from(at_most.as_millis()).unwrap();
+                }
                 Event::Locked(self.lock.clone())
             }
             Action::Sweep => {

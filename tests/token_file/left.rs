@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use waiaas_mcp::session::events::{FileView, StoreOutcome};
+use waiaas_mcp::session::fault::FileFaultKind;
 use waiaas_mcp::session::lock::{TokenLock, TryLock};
 use waiaas_mcp::session::token_file::TokenFile;
 use waiaas_mcp::time::Timestamp;
@@ -201,6 +202,23 @@ fn another_users_files_were_believed() {
     chown(directory.path(), 4711);
     assert!(matches!(TokenFile::new(place(&path)).read(NOW), FileView::Held(_)));
     assert_eq!(TokenFile::new(place(&path)).sweep(at(NOW), NOW).sessions, [theirs]);
+}
+
+/// Root replaced another user's token file, which it had not read, by a renewed token.
+#[test]
+fn another_users_file_was_replaced() {
+    if !is_root() {
+        return;
+    }
+    let (_directory, path) = scratch();
+    fs::write(&path, session("s", 1_795_330_000).token().expose()).unwrap();
+    std::os::unix::fs::chown(&path, Some(4711), Some(4711)).unwrap();
+    let before = fs::read(&path).unwrap();
+    let mut file = TokenFile::new(place(&path));
+    assert_eq!(file.prepare().unwrap_err().kind, FileFaultKind::Foreign);
+    let stored = file.store(&session("s", 1_795_330_180), None, NOW, || {});
+    assert!(matches!(stored, StoreOutcome::Failed(fault) if fault.kind == FileFaultKind::Foreign));
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 /// A renewal by root left the file to root, and its owner could not read it any more.
