@@ -40,6 +40,7 @@ pub mod leftovers;
 pub mod lock;
 pub mod observed;
 mod private_file;
+mod renewal_request;
 pub mod shared;
 pub mod token_file;
 pub mod worker;

@@ -21,12 +21,11 @@ use super::events::{Action, AttemptId, Event, LockOutcome, LockPurpose, Moment, 
 use super::lock::{TokenLock, TryLock};
 use super::notice::Notice;
 use super::renewal::Renewal;
+use super::renewal_request::{RenewalRequest, Reported};
 use super::shared::{Nudge, SharedSession};
 use super::token_file::TokenFile;
 use super::{Session, TokenPlace, events, policy};
-use crate::http::{
-    Credential, HttpFault, HttpFaultKind, Method, Request, Response, Transport, percent_encoded,
-};
+use crate::http::{Credential, Request, Transport};
 use crate::log::{self, Area, Level};
 
 /// Stack of the worker's thread, in bytes: it holds a token file and a few answers.
@@ -205,42 +204,6 @@ pub struct DaemonWorld {
     /// Where the threads of renewal requests say what came of them.
     report: Sender<Reported>,
     reports: Receiver<Reported>,
-}
-
-/// One renewal request.
-#[derive(Clone)]
-struct RenewalRequest {
-    transport: Arc<dyn Transport>,
-    attempt: AttemptId,
-    session: Session,
-    report: Sender<Reported>,
-}
-
-/// What came of it.
-struct Reported {
-    attempt: AttemptId,
-    session: Session,
-    result: Result<Response, HttpFault>,
-}
-
-impl RenewalRequest {
-    /// Sends it, and reports whatever comes of it, exactly once.
-    fn send(self, time_max: Duration) {
-        let request = Request {
-            method: Method::Put,
-            target: format!("/v1/sessions/{}/renew", percent_encoded(self.session.id())),
-            body: None,
-            repeatable: false,
-        };
-        let credential = Credential::Session(self.session.token());
-        let send = || self.transport.send(&request, credential, time_max);
-        let result = panic::catch_unwind(AssertUnwindSafe(send)).unwrap_or_else(|_| {
-            let detail = "an internal error of waiaas-mcp, see its log".to_owned();
-            Err(HttpFault { kind: HttpFaultKind::Broken, sent: true, detail })
-        });
-        // The worker may have ended.
-        let _ = self.report.send(Reported { attempt: self.attempt, session: self.session, result });
-    }
 }
 
 impl World for DaemonWorld {
