@@ -89,11 +89,16 @@ pub(super) fn is_same(_one: &Metadata, _other: &Metadata) -> bool {
 /// Makes a directory and those above it that are missing, private. What root makes belongs to the owner of the directory
 /// that was there.
 pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
+    match fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        // What cannot be looked at is not missing: then all above it may look like that, and there is no end to it.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     let above = parent(directory);
-    make_directory(above)?;
+    if above != directory {
+        make_directory(above)?;
+    }
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
