@@ -416,3 +416,16 @@ fn the_program_ends_when_it_is_told_to() {
     scene.wake(Wake::Shutdown);
     assert_eq!(scene.turn, ["stop"]);
 }
+
+#[test]
+fn a_token_that_could_not_be_saved_is_written_once_more_before_the_program_ends() {
+    let mut scene = Scene::at(0, held(0, 300));
+    scene.stores.push_back(StoreOutcome::Failed(disk_full()));
+    scene.live_until(181);
+    let (served, _) = scene.served.clone().unwrap();
+    assert!(scene.status.unsaved);
+    // Long before it would be tried again.
+    scene.wake(Wake::Shutdown);
+    assert_eq!(scene.stored, [served]);
+    assert_eq!(scene.turn.last(), Some(&"stop"));
+}

@@ -57,6 +57,17 @@ fn after_half_a_minute_of_silence_another_request_is_sent_beside_and_never_more_
     assert!(scene.carried.iter().all(|carried| *carried == session(0, LIFE_S)), "all with the same token");
 }
 
+/// A daemon that was frozen for longer had renewed the session all the same, and nobody was there to hear it.
+#[test]
+fn a_renewal_was_hung_up_on_before_its_tokens_end() {
+    let mut scene = frozen();
+    scene.live_until(DUE_S + 100);
+    let left = Duration::from_secs((LIFE_S - DUE_S).unsigned_abs());
+    let (first, beside) = scene.given.split_first().unwrap();
+    assert!(*first >= left, "{first:?}");
+    assert!(beside.iter().all(|given| *given == policy::BESIDE_TIME_MAX), "{beside:?}");
+}
+
 #[test]
 fn the_lock_and_the_temporary_file_are_kept_while_an_answer_is_awaited() {
     let mut scene = frozen();

@@ -357,6 +357,17 @@ fn a_token_of_the_environment_is_used_where_the_file_has_none_and_it_has_the_for
     scene.end();
 }
 
+/// By our clock, which is an hour ahead, it had ended when the program started.
+#[test]
+fn a_token_of_the_environment_was_judged_at_the_start_and_never_again() {
+    let hour_ago = unix_seconds() - 3_600;
+    let good = token("from-the-environment", hour_ago - 60, Some(hour_ago + 600));
+    let (scene, _) =
+        Setup { in_file: "garbage", bootstrap: Some(&good), ahead_s: -3_600, ..Setup::default() }.begin();
+    scene.until_held(&good);
+    scene.end();
+}
+
 #[test]
 fn the_directory_is_made_when_there_is_something_to_write() {
     let good = fresh("from-the-environment");
@@ -399,7 +410,7 @@ impl Clock for BrokenClock {
         if is_worker && left > 0 {
             self.breaks.store(left - 1, Ordering::SeqCst);
             // Not the look with which the worker notes when it began.
-            assert!(left % 2 == 0, "planted");
+            assert!(left.is_multiple_of(2), "planted");
         }
         self.clock.now()
     }
@@ -423,6 +434,31 @@ fn a_worker_that_broke_down_left_the_session_to_die() {
     // A call that comes now waits for it.
     let lease = shared.renewed_after(Generation::default());
     assert_eq!(lease.session.unwrap().token().expose(), good);
+    worker.shut_down();
+}
+
+#[test]
+fn a_worker_that_was_started_again_served_an_older_token_than_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mcp-token");
+    let (older, later) = (token("s", unix_seconds() - 60, Some(unix_seconds() + 540)), fresh("s"));
+    fs::write(&path, &later).unwrap();
+    let clock = Arc::new(BrokenClock { clock: SystemClock::start(), breaks: AtomicU64::new(0) });
+    let (shared, nudges) = SharedSession::new(Arc::clone(&clock) as Arc<dyn Clock>);
+    let place = TokenPlace { write: path.clone(), read_fallback: None, only_session: None, bootstrap: None };
+    let (asked, _of_asked) = unbounded();
+    let (_answer, answers) = unbounded();
+    let daemon = Arc::new(Daemon { ahead_s: 0, asked, answers });
+    let worker = Worker::spawn(place, daemon, Arc::clone(&shared), nudges).unwrap();
+    until("it is served", || shared.current().session.is_some());
+    // Another program puts the older one back, and then the worker breaks down.
+    fs::write(&path, &older).unwrap();
+    clock.breaks.store(2, Ordering::SeqCst);
+    shared.renewed_after(shared.current().generation);
+    until("it has broken down", || clock.breaks.load(Ordering::SeqCst) == 0);
+    until("the file holds the later one again", || fs::read_to_string(&path).unwrap() == later);
+    let held = || shared.current().session.map(|session| session.token().expose().to_owned());
+    until("the later one is served again", || held().as_deref() == Some(&later));
     worker.shut_down();
 }
 

@@ -253,6 +253,7 @@ mod tests {
             (500, "INTERNAL_ERROR", unavailable(true)),
             (503, "SHUTTING_DOWN", unavailable(true)),
             (401, "INVALID_MASTER_PASSWORD", Misconfigured),
+            (401, "UNAUTHORIZED", Misconfigured),
             (400, "ACTION_VALIDATION_FAILED", Misconfigured),
             (418, "TEAPOT", Misconfigured),
         ];
@@ -327,6 +328,7 @@ mod tests {
             (404, "SESSION_NOT_FOUND", true),
             (401, "INVALID_MASTER_PASSWORD", false),
             (401, "INVALID_SIGNATURE", false),
+            (401, "UNAUTHORIZED", false),
             (404, "TX_NOT_FOUND", false),
             (403, "TOKEN_EXPIRED", false),
             (401, "", false),

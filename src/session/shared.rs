@@ -417,4 +417,19 @@ mod tests {
             assert!(asking.join().expect("it was answered").session.is_none());
         });
     }
+
+    #[test]
+    fn who_asks_while_the_worker_looks_is_answered_by_its_next_look() {
+        let (shared, nudges) = SharedSession::new(Arc::new(SystemClock::start()));
+        shared.wake();
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| shared.renewed_after(Generation::default()));
+            nudges.recv_timeout(policy::RELOAD_WAIT_MAX).expect("a nudge");
+            shared.rest(Status::UNKNOWN, true);
+            assert_eq!(shared.questions.lock().answered, 0, "the look had begun before it asked");
+            shared.wake();
+            shared.rest(Status::UNKNOWN, true);
+            asking.join().expect("it was answered");
+        });
+    }
 }

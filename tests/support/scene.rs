@@ -79,6 +79,8 @@ pub(crate) struct Scene {
     /// Seconds after T0 of each request, and the token it carried.
     pub(crate) requests: Vec<f64>,
     pub(crate) carried: Vec<Session>,
+    /// How long each of them may go unanswered until it is given up.
+    pub(crate) given: Vec<Duration>,
     /// Seconds after T0 of each introspection, and the token it was about.
     pub(crate) introspected: Vec<(f64, Session)>,
     pub(crate) stored: Vec<Session>,
@@ -128,6 +130,7 @@ impl Scene {
             turn: Vec::new(),
             requests: Vec::new(),
             carried: Vec::new(),
+            given: Vec::new(),
             introspected: Vec::new(),
             stored: Vec::new(),
             told: Vec::new(),
@@ -247,8 +250,9 @@ impl Scene {
                 self.turn.push("prepare");
                 Event::Prepared(self.prepare.clone())
             }
-            Action::SendRenewal { attempt, session, .. } => {
+            Action::SendRenewal { attempt, session, time_max } => {
                 self.turn.push("renew");
+                self.given.push(time_max);
                 self.requests.push(self.now_s());
                 self.carried.push(session.clone());
                 self.received.push_back((attempt, session));

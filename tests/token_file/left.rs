@@ -203,6 +203,22 @@ fn another_users_files_were_believed() {
     assert_eq!(TokenFile::new(place(&path)).sweep(at(NOW), NOW).sessions, [theirs]);
 }
 
+/// Whoever can make files in the directory made the lock before us, and held it for ever.
+#[test]
+fn another_users_lock_was_waited_for() {
+    if !is_root() {
+        return;
+    }
+    let (directory, path) = scratch();
+    let lock_file = directory.path().join("mcp-token.lock");
+    fs::write(&lock_file, "").unwrap();
+    std::os::unix::fs::chown(&lock_file, Some(4711), Some(4711)).unwrap();
+    let outcome = TokenLock::of(&path).try_take();
+    let TryLock::Failed(fault) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(fault.detail, "it belongs to another user");
+    assert!(lock_file.exists(), "it is not removed either");
+}
+
 /// A renewal by root left the file to root, and its owner could not read it any more.
 #[test]
 fn root_took_the_file_from_its_owner() {
