@@ -124,8 +124,9 @@ fn signal_twice() {
         let player = Player::of(&daemon);
         until_committed(&daemon);
         let id = player.process_id();
-        // By one program, so that nothing comes between them but the server's own taking notice.
-        let twice = format!("kill {signal} {id}; kill {signal} {id}; kill {signal} {id}");
+        // By one program, so that nothing comes between them but the server's own taking notice, of which the last leaves it
+        // the time.
+        let twice = format!("kill {signal} {id}; kill {signal} {id}; sleep 0.01; kill {signal} {id}");
         let sent = Command::new("sh").args(["-c", &twice]).status().expect("a shell");
         assert!(sent.success());
         let ended = player.wait_for_end();
