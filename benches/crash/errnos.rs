@@ -5,7 +5,6 @@
 //! no kernel interrupts for ever, and the standard library rightly tries again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::prng::Prng;
 use crate::scene::{Content, Layout};
-use crate::strace::{Call, Object};
+use crate::strace::{Call, Object, Tracee, forget};
 use crate::syscalls::{Traced, record};
 use crate::{Report, TRACED_AT_ONCE};
 
@@ -87,7 +86,7 @@ enum Outcome {
 pub(crate) fn run(program: &Path, cells_max: Option<usize>, report: &Mutex<Report>) {
     let mut recorded = Vec::new();
     for layout in [Layout::Common, Layout::Wallet, Layout::Leftover] {
-        match record(program, layout) {
+        match record(program, layout, Tracee::Session) {
             Ok(calls) => recorded.push((layout, calls)),
             Err(what) => return report.lock().unwrap().violation(format!("errnos, clean run: {what}")),
         }
@@ -169,10 +168,11 @@ fn play(program: &Path, cell: &Cell<'_>) -> Result<Outcome, String> {
     let when = format!("{number}{}", if cell.lasting { "+" } else { "" });
     let inject = format!("inject={name}:error={}:when={when}", cell.errno);
     for _ in 0..RUNS_MAX {
-        let traced = Traced::start(program, cell.layout, &["-e", "trace=all", "-e", &inject])?;
+        let traced =
+            Traced::start(program, cell.layout, Tracee::Session, &["-e", "trace=all", "-e", &inject])?;
         let trace = traced.trace.clone();
         let outcome = observe(traced, cell, *object);
-        let _ = fs::remove_file(trace);
+        forget(&trace);
         if let Some(outcome) = outcome.transpose() {
             return outcome;
         }

@@ -1,8 +1,8 @@
-//! SIGKILL at random instants around a renewal.
+//! Signals at random instants around a renewal.
 //!
-//! Half of the kills come a random time after the start; the other half aim at the phase that was hit least, a random
-//! time after the event that begins it, and learn from where they landed. Every phase is judged from outside: by the
-//! log's events, the daemon's ledger and the files left behind.
+//! Half of them come a random time after the start; the other half aim at the phase that was hit least, a random time
+//! after the event that begins it, and learn from where they landed. Every phase is judged from outside: by the log's
+//! events, the daemon's ledger and the files, as they are left by SIGKILL, or as they were when another signal was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,16 +16,20 @@ use waiaas_mcp::sandbox::{Fault, FaultKind};
 use crate::prng::Prng;
 use crate::scene::{Content, Due, Found, Layout, Remains, Scene, new_temporaries};
 use crate::serve::{Serve, is_event};
+use crate::signals::{self, Manner, Signal, Told};
 use crate::{Report, WORKERS};
 
 /// Longest wait for an event of a process that has something to do at once. It may not come: who adopts what a crash
 /// left does not renew.
 const EVENT_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// Kills between two lines of progress.
+/// Signals between two lines of progress.
 const PROGRESS_EVERY: usize = 1000;
 
-/// Where in its life a process was killed.
+/// So often, in a thousand, a scene begins with what an earlier crash left: that alone can be adopted.
+const LEFT_PER_MILLE: u64 = 100;
+
+/// Where in its life a process was met.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
     Starting,
@@ -56,7 +60,7 @@ impl Phase {
         (Phase::Adopting, "adopting what an earlier crash left"),
     ];
 
-    /// Those that a kill can be aimed at, with the event that comes before it.
+    /// Those that a signal can be aimed at, with the event that comes before it.
     const AIMED: [(Phase, &str); 8] = [
         (Phase::BeforeLock, "session.loaded"),
         (Phase::Locked, "session.loaded"),
@@ -64,7 +68,7 @@ impl Phase {
         (Phase::Asking, "renewal.attempt"),
         (Phase::Writing, "renewal.attempt"),
         (Phase::Renamed, "renewal.attempt"),
-        (Phase::Swapped, "renewal.attempt"),
+        (Phase::Swapped, "renewal.succeeded"),
         (Phase::Idle, "renewal.attempt"),
     ];
 
@@ -109,17 +113,18 @@ impl Phase {
     }
 }
 
-/// What the kills have taught so far.
+/// What the signals have taught so far.
 struct Aim {
-    hits: BTreeMap<Phase, u64>,
+    hits: BTreeMap<(Signal, Phase), u64>,
     /// For each aimed phase, how long after its event it probably is, in microseconds.
     delay_us: BTreeMap<Phase, f64>,
     /// From the start of a process to the end of its renewal, in microseconds.
     whole_us: f64,
 }
 
-/// Where one kill goes.
-struct Kill {
+/// Where one signal goes.
+struct Shot {
+    signal: Signal,
     aimed_at: Option<Phase>,
     /// Waited for first; none: the start.
     event: Option<&'static str>,
@@ -132,14 +137,14 @@ impl Aim {
         Aim { hits: BTreeMap::new(), delay_us, whole_us: 15_000.0 }
     }
 
-    fn choose(&self, prng: &mut Prng, due: Due) -> Kill {
+    fn choose(&self, prng: &mut Prng, due: Due, signal: Signal) -> Shot {
         let unit = |prng: &mut Prng| prng.between(0, 1_000_000) as f64 / 1e6;
         let micros = |us: f64| Duration::from_nanos((us * 1e3) as u64);
         if prng.chance(500) {
             let event = (due == Due::Soon).then_some("renewal.attempt");
-            return Kill { aimed_at: None, event, delay: micros(unit(prng) * self.whole_us * 1.2) };
+            return Shot { signal, aimed_at: None, event, delay: micros(unit(prng) * self.whole_us * 1.2) };
         }
-        let hits = |phase: &Phase| self.hits.get(phase).copied().unwrap_or(0);
+        let hits = |phase: &Phase| self.hits.get(&(signal, *phase)).copied().unwrap_or(0);
         let (phase, event) = if prng.chance(700) {
             *Phase::AIMED.iter().min_by_key(|(phase, _)| hits(phase)).unwrap()
         } else {
@@ -148,17 +153,17 @@ impl Aim {
         // In a process that idles first, an event of the start says nothing about the renewal.
         let event = if due == Due::Soon && event == "session.loaded" { "renewal.decision" } else { event };
         let delay = micros(self.delay_us[&phase] * (0.4 + 1.2 * unit(prng)));
-        Kill { aimed_at: Some(phase), event: Some(event), delay }
+        Shot { signal, aimed_at: Some(phase), event: Some(event), delay }
     }
 
-    fn learn(&mut self, kill: &Kill, landed: Phase) {
-        *self.hits.entry(landed).or_default() += 1;
-        if kill.aimed_at.is_none() && kill.event.is_none() {
-            // So that two kills of three come before the end.
+    fn learn(&mut self, shot: &Shot, landed: Phase) {
+        *self.hits.entry((shot.signal, landed)).or_default() += 1;
+        if shot.aimed_at.is_none() && shot.event.is_none() {
+            // So that two of three come before the end.
             let factor = if landed == Phase::Idle { 0.98 } else { 1.01 };
             self.whole_us = (self.whole_us * factor).clamp(1_000.0, 200_000.0);
         }
-        if let Some(phase) = kill.aimed_at
+        if let Some(phase) = shot.aimed_at
             && landed != Phase::Adopting
         {
             let delay_us = self.delay_us.get_mut(&phase).unwrap();
@@ -172,20 +177,30 @@ impl Aim {
     }
 }
 
-/// Kills at random until `kills` have landed.
-pub(crate) fn run(program: &Path, kills: usize, seed: u64, report: &Mutex<Report>) {
-    let aim = Mutex::new(Aim::new());
-    let (landed, outlived) = (AtomicUsize::new(0), AtomicUsize::new(0));
+/// One campaign.
+pub(crate) struct Campaign<'a> {
+    program: &'a Path,
+    signals: &'a [Signal],
+    aim: Mutex<Aim>,
+    landed: AtomicUsize,
+    report: &'a Mutex<Report>,
+}
+
+/// Sends these signals at random until `wanted` have landed.
+pub(crate) fn run(program: &Path, signals: &[Signal], wanted: usize, seed: u64, report: &Mutex<Report>) {
+    let campaign =
+        Campaign { program, signals, aim: Mutex::new(Aim::new()), landed: AtomicUsize::new(0), report };
+    let outlived = AtomicUsize::new(0);
     // One loss in so many is followed to the token's end, which takes the rest of its life.
-    let outlived_max = kills / 500 + 1;
+    let outlived_max = wanted / 500 + 1;
     thread::scope(|scope| {
         for worker in 0..WORKERS {
-            let (aim, landed, outlived) = (&aim, &landed, &outlived);
+            let (campaign, outlived) = (&campaign, &outlived);
             scope.spawn(move || {
                 let mut prng = Prng::new(seed ^ (worker as u64) << 32);
-                while landed.load(Ordering::Relaxed) < kills {
+                while campaign.landed.load(Ordering::Relaxed) < wanted {
                     let round_seed = prng.next();
-                    match round(program, &mut prng, aim, report, landed) {
+                    match campaign.round(&mut prng) {
                         Ok(scene) => {
                             let follow =
                                 scene.is_some() && outlived.fetch_add(1, Ordering::Relaxed) < outlived_max;
@@ -207,63 +222,101 @@ pub(crate) fn run(program: &Path, kills: usize, seed: u64, report: &Mutex<Report
     });
 }
 
-/// One scene: killed once or several times, then started for good. Returns the scene if an answer was lost.
-fn round(
-    program: &Path,
-    prng: &mut Prng,
-    aim: &Mutex<Aim>,
-    report: &Mutex<Report>,
-    landed: &AtomicUsize,
-) -> Result<Option<Scene>, String> {
-    let due = if prng.chance(60) { Due::Soon } else { Due::Now };
-    let layout = if prng.chance(200) { Layout::Wallet } else { Layout::Common };
-    let scene = Scene::set(layout, due);
-    let mut before = scene.remains();
-    let mut asked = false;
-    loop {
-        let fault = match prng.between(0, 7) {
-            0 | 1 => Some(FaultKind::Slow { ms: prng.between(1, 10).unsigned_abs() }),
-            2 => Some(FaultKind::Hang),
-            _ => None,
-        };
-        if let Some(kind) = fault {
-            scene.sandbox.inject(Fault::new(kind).on_renewals());
+impl Campaign<'_> {
+    /// One scene: its process is ended once or several times, then started for good. Returns the scene if an answer was
+    /// lost.
+    fn round(&self, prng: &mut Prng) -> Result<Option<Scene>, String> {
+        let due = if prng.chance(60) { Due::Soon } else { Due::Now };
+        let layout = if prng.chance(200) { Layout::Wallet } else { Layout::Common };
+        let scene = Scene::set(layout, due);
+        if layout == Layout::Common && prng.chance(LEFT_PER_MILLE) {
+            scene.leave_leftover().map_err(|error| format!("another process could not renew: {error}"))?;
         }
-        let kill = aim.lock().unwrap().choose(prng, due);
-        let serve = Serve::start(&mut scene.serve(program));
-        if let Some(event) = kill.event {
-            // An event that does not come leaves a kill at a late instant, which is one too.
-            let word = if event == "renewal.decision" { " due=true" } else { "" };
-            let at_most = if due == Due::Soon { Duration::from_secs(2) } else { EVENT_TIME_MAX };
-            serve.log.wait_for(at_most, |line| is_event(line, event) && line.contains(word));
+        let mut before = scene.remains();
+        let mut asked = false;
+        loop {
+            let signal = *prng.pick(self.signals);
+            let manner = if signal.can_be_caught() { Manner::choose(prng) } else { Manner::Once };
+            let insisted = matches!(manner, Manner::Insisted);
+            if let Some(kind) = fault(prng, signal, insisted) {
+                scene.sandbox.inject(Fault::new(kind).on_renewals());
+            }
+            let mut shot = self.aim.lock().unwrap().choose(prng, due, signal);
+            if insisted {
+                // Where there is something to wait for.
+                shot.event = Some("renewal.attempt");
+            }
+            let serve = Serve::start(&mut scene.serve(self.program));
+            if let Some(event) = shot.event {
+                // An event that does not come leaves a signal at a late instant, which is one too.
+                let word = if event == "renewal.decision" { " due=true" } else { "" };
+                let at_most = if due == Due::Soon { Duration::from_secs(2) } else { EVENT_TIME_MAX };
+                serve.log.wait_for(at_most, |line| is_event(line, event) && line.contains(word));
+            }
+            wait(shot.delay);
+            let (phase, log, after) = if signal.can_be_caught() {
+                let Told { log_then, then, end } = signals::tell(serve, signal, manner, || scene.remains())?;
+                scene.sandbox.heal();
+                let (phase, after) = (Phase::judge(&log_then, &before, &then), scene.remains());
+                let verdict = if insisted {
+                    self.report.lock().unwrap().insisted += u64::from(!end.status.success());
+                    signals::insisted_verdict(&end)
+                } else {
+                    signals::verdict(&end, &before, &after, !asked)
+                };
+                let log = end.log;
+                verdict.map_err(|what| told(signal, manner, phase, &what, &log))?;
+                (phase, log, after)
+            } else {
+                let log = serve.kill();
+                scene.sandbox.heal();
+                let after = scene.remains();
+                (Phase::judge(&log, &before, &after), log, after)
+            };
+            let count = self.landed.fetch_add(1, Ordering::Relaxed) + 1;
+            if count.is_multiple_of(PROGRESS_EVERY) {
+                println!("  {count} signals");
+            }
+            self.aim.lock().unwrap().learn(&shot, phase);
+            let lost = after.is_lost() && before.renewals == 0;
+            // Another process's request may have been carried out meanwhile.
+            let by = if asked { Signal::Kill } else { signal };
+            self.report.lock().unwrap().landed((signal, phase), lost.then_some(by));
+            verdict(&log, &before, &after, layout)
+                .map_err(|what| told(signal, manner, phase, &what, &log))?;
+            // A request that had left when the process died may be committed after we looked.
+            asked |= log.iter().any(|line| is_event(line, "renewal.attempt"));
+            let to_adopt = after.has_newest() && after.file != Content::Newest;
+            // What the daemon carries out when it thaws has to do with this process alone.
+            if !insisted && !after.is_lost() && prng.chance(if to_adopt { 700 } else { 300 }) {
+                before = after;
+                continue;
+            }
+            let found = scene.restart(self.program, after.is_lost(), asked)?;
+            if found == Found::Superseded && !after.is_lost() {
+                self.report.lock().unwrap().lost_late();
+            }
+            return Ok((found == Found::Superseded).then_some(scene));
         }
-        wait(kill.delay);
-        let log = serve.kill();
-        scene.sandbox.heal();
-        let after = scene.remains();
-        let phase = Phase::judge(&log, &before, &after);
-        let count = landed.fetch_add(1, Ordering::Relaxed) + 1;
-        if count.is_multiple_of(PROGRESS_EVERY) {
-            println!("  {count} kills");
-        }
-        aim.lock().unwrap().learn(&kill, phase);
-        let verdict = verdict(&log, &before, &after, layout);
-        let is_news = before.renewals == 0;
-        report.lock().unwrap().killed(phase, after.is_lost() && is_news);
-        verdict.map_err(|what| format!("killed while {phase:?}, {what}\n    {}", log.join("\n    ")))?;
-        // A request that had left when the process died may be committed after we looked.
-        asked |= log.iter().any(|line| is_event(line, "renewal.attempt"));
-        let to_adopt = after.has_newest() && after.file != Content::Newest;
-        if !after.is_lost() && prng.chance(if to_adopt { 700 } else { 300 }) {
-            before = after;
-            continue;
-        }
-        let found = scene.restart(program, after.is_lost(), asked)?;
-        if found == Found::Superseded && !after.is_lost() {
-            report.lock().unwrap().lost_late(phase);
-        }
-        return Ok((found == Found::Superseded).then_some(scene));
     }
+}
+
+/// What the renewals of a process suffer that is ended by this signal.
+fn fault(prng: &mut Prng, signal: Signal, insisted: bool) -> Option<FaultKind> {
+    if insisted {
+        return Some(FaultKind::Freeze { ms: signals::FROZEN_MS });
+    }
+    match prng.between(0, 7) {
+        0 | 1 => Some(FaultKind::Slow { ms: prng.between(1, 10).unsigned_abs() }),
+        // Received, and carried out while the process is waiting to end.
+        2 if signal.can_be_caught() => Some(FaultKind::Freeze { ms: prng.between(10, 400).unsigned_abs() }),
+        2 => Some(FaultKind::Hang),
+        _ => None,
+    }
+}
+
+fn told(signal: Signal, manner: Manner, phase: Phase, what: &str, log: &[String]) -> String {
+    format!("{} ({manner:?}) while {phase:?}: {what}\n    {}", signal.name(), log.join("\n    "))
 }
 
 /// What must hold after a kill.

@@ -3,12 +3,16 @@
 //! Used by every campaign of `scripts/crash` and `scripts/many`. Refuses to know why it is started or how it ends.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::{Value, json};
+
+/// For so long nothing more comes from a stopped child: what it had written has arrived.
+const QUIET: Duration = Duration::from_millis(2);
 
 /// Longest wait for an answer to a call. Far above what a loaded machine needs, below the 20 s a call waits at most.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
@@ -72,6 +76,12 @@ impl Lines {
     }
 }
 
+/// How a child ended.
+pub(crate) struct End {
+    pub(crate) status: ExitStatus,
+    pub(crate) log: Vec<String>,
+}
+
 /// A running child.
 pub(crate) struct Serve {
     child: Child,
@@ -125,16 +135,42 @@ impl Serve {
         self.reap()
     }
 
-    /// Waits for somebody else's SIGKILL; none if it does not come.
-    pub(crate) fn wait_for_death(mut self, at_most: Duration) -> Result<Vec<String>, Serve> {
+    /// Waits for its end, which somebody else has seen to; the child if that does not come.
+    pub(crate) fn wait_for_end(mut self, at_most: Duration) -> Result<End, Serve> {
         let deadline = Instant::now() + at_most;
         while Instant::now() < deadline {
-            if self.child.try_wait().unwrap().is_some() {
-                return Ok(self.reap());
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Ok(End { status, log: self.reap() });
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(1));
         }
         Err(self)
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.id(), signal)
+            .expect("our own child, which nobody has waited for, can be sent signals");
+    }
+
+    /// Has it stand still at whatever instant this is, all of its threads, and the log of everything before arrive. Or it
+    /// ends in this very moment.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.id()), options).expect("our own child can be waited for");
+        let mut seen = None;
+        loop {
+            let lines = self.log.so_far().len();
+            if seen.replace(lines) == Some(lines) {
+                return;
+            }
+            thread::sleep(QUIET);
+        }
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Whether it still runs. One that is being killed has closed its pipes a moment before it can be waited for.
