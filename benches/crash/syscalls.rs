@@ -101,6 +101,16 @@ pub(crate) fn record(program: &Path, layout: Layout, tracee: Tracee) -> Result<V
     Ok(calls[..=close].to_vec())
 }
 
+/// The transaction of one layout, as one thread sees it, and what came of the signals at its calls.
+struct Part<'a> {
+    layout: Layout,
+    tracee: Tracee,
+    calls: Vec<Call>,
+    signals: &'a [Signal],
+    shots: Vec<(Signal, usize)>,
+    outcomes: Mutex<Outcomes>,
+}
+
 /// Sends each signal at each call of the transaction, so many times; if that is not said, the first signal once at each,
 /// and where the token file is the common one, of the others one at each, by turns.
 pub(crate) fn run(
@@ -110,51 +120,41 @@ pub(crate) fn run(
     seed: u64,
     report: &Mutex<Report>,
 ) {
-    for (layout, tracee) in TRACED {
-        let recorded = match record(program, layout, tracee) {
-            Ok(calls) => calls,
-            Err(what) => return report.lock().unwrap().violation(format!("syscalls, clean run: {what}")),
-        };
+    let part = |(layout, tracee)| -> Result<Part<'_>, String> {
+        let recorded = record(program, layout, tracee)?;
         let calls = match tracee {
-            Tracee::Session => transaction(&recorded),
-            Tracee::Request => Some(&recorded[..]),
-        };
-        let Some(calls) = calls else {
-            return report.lock().unwrap().violation("syscalls: no transaction in the clean run".to_owned());
+            Tracee::Session => transaction(&recorded).ok_or("no transaction in the clean run")?.to_vec(),
+            Tracee::Request => recorded,
         };
         let signals = if times.is_none() && layout != Layout::Common { &signals[..1] } else { signals };
         let shots = shots(calls.len(), signals, times, seed);
-        println!(
-            "signals at each of {} system calls of the {tracee:?}'s thread, {layout:?} layout: {} in all",
-            calls.len(),
-            shots.len()
-        );
-        let outcomes = Mutex::new(Outcomes::new());
-        let next = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..TRACED_AT_ONCE {
-                scope.spawn(|| {
-                    while let Some((signal, at)) = shots.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let call = &calls[*at];
-                        match signal_at(program, layout, tracee, call, *signal) {
-                            Ok(outcome) => {
-                                let mut outcomes = outcomes.lock().unwrap();
-                                outcomes.entry((*signal, *at)).or_default()[outcome as usize] += 1;
-                            }
-                            Err(what) => report.lock().unwrap().violation(format!(
-                                "{} at {} no {} ({}): {what}",
-                                signal.name(),
-                                call.name,
-                                call.number,
-                                call.object.name()
-                            )),
-                        }
-                    }
-                });
-            }
-        });
-        print(calls, signals, &outcomes.lock().unwrap());
-    }
+        Ok(Part { layout, tracee, calls, signals, shots, outcomes: Mutex::default() })
+    };
+    let parts: Result<Vec<Part<'_>>, String> = thread::scope(|scope| {
+        let recorded: Vec<_> = TRACED.into_iter().map(|traced| scope.spawn(move || part(traced))).collect();
+        recorded.into_iter().map(|part| part.join().unwrap()).collect()
+    });
+    let parts = match parts {
+        Ok(parts) => parts,
+        Err(what) => return report.lock().unwrap().violation(format!("syscalls, clean run: {what}")),
+    };
+    // The last first: calls of a request may be made by another thread, and are tried again.
+    let all: Vec<(&Part<'_>, Signal, usize)> = parts
+        .iter()
+        .rev()
+        .flat_map(|part| part.shots.iter().map(move |(signal, at)| (part, *signal, *at)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..TRACED_AT_ONCE {
+            scope.spawn(|| {
+                while let Some((part, signal, at)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    part.shoot(program, *signal, *at, report);
+                }
+            });
+        }
+    });
+    parts.iter().for_each(Part::print);
     let times = times.unwrap_or(1);
     for _ in 0..times {
         if let Err(what) = file_before_memory(program) {
@@ -164,6 +164,24 @@ pub(crate) fn run(
     println!(
         "file before memory: with the rename held for {HELD_MS} ms, no request used the new token before it, {times} x"
     );
+}
+
+impl Part<'_> {
+    fn shoot(&self, program: &Path, signal: Signal, at: usize, report: &Mutex<Report>) {
+        let call = &self.calls[at];
+        match signal_at(program, self.layout, self.tracee, call, signal) {
+            Ok(outcome) => {
+                self.outcomes.lock().unwrap().entry((signal, at)).or_default()[outcome as usize] += 1;
+            }
+            Err(what) => report.lock().unwrap().violation(format!(
+                "{} at {} no {} ({}): {what}",
+                signal.name(),
+                call.name,
+                call.number,
+                call.object.name()
+            )),
+        }
+    }
 }
 
 /// Which signal at which call.
@@ -267,23 +285,34 @@ fn signal_at(
     if may_be_missed { Ok(Outcome::NotMet) } else { Err(format!("{why} in {RUNS_MAX} runs")) }
 }
 
-/// Call by call for SIGKILL, which cuts everything short; all together for those that lead to the same end wherever they
-/// come.
-fn print(calls: &[Call], signals: &[Signal], outcomes: &Outcomes) {
-    let row = |label: &str, [not_committed, lost, in_temporary, in_file, not_met]: [usize; 5]| {
-        println!("  {label:<44} {not_committed:>13} {lost:>6} {in_temporary:>14} {in_file:>9} {not_met:>9}");
-    };
-    println!("  {:<44} not committed   lost   in temporary   in file   not met", "met on entering");
-    for signal in signals {
-        let mut sum = [0; 5];
-        for (at, call) in calls.iter().enumerate() {
-            let numbers = outcomes.get(&(*signal, at)).copied().unwrap_or_default();
-            sum.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
-            if !signal.can_be_caught() {
-                row(&format!("{} no {} {}", call.name, call.number, call.object.name()), numbers);
+impl Part<'_> {
+    /// Call by call for SIGKILL, which cuts everything short; all together for those that lead to the same end wherever
+    /// they come.
+    fn print(&self) {
+        let Part { layout, tracee, calls, signals, shots, outcomes } = self;
+        let row = |label: &str, [not_committed, lost, in_temporary, in_file, not_met]: [usize; 5]| {
+            println!(
+                "  {label:<44} {not_committed:>13} {lost:>6} {in_temporary:>14} {in_file:>9} {not_met:>9}"
+            );
+        };
+        println!(
+            "signals at each of {} system calls of the {tracee:?}'s thread, {layout:?} layout: {} in all",
+            calls.len(),
+            shots.len()
+        );
+        println!("  {:<44} not committed   lost   in temporary   in file   not met", "met on entering");
+        let outcomes = outcomes.lock().unwrap();
+        for signal in *signals {
+            let mut sum = [0; 5];
+            for (at, call) in calls.iter().enumerate() {
+                let numbers = outcomes.get(&(*signal, at)).copied().unwrap_or_default();
+                sum.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+                if !signal.can_be_caught() {
+                    row(&format!("{} no {} {}", call.name, call.number, call.object.name()), numbers);
+                }
             }
+            row(&format!("{} at all of them", signal.name()), sum);
         }
-        row(&format!("{} at all of them", signal.name()), sum);
     }
 }
 

@@ -81,7 +81,7 @@ fn assert_kept(daemon: &Daemon, old: Claims) {
 }
 
 /// Whoever runs the tests under `nohup` passes on what that does.
-fn is_ignored_here(signal: &str) -> bool {
+pub(crate) fn is_ignored_here(signal: &str) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or("0");
     let is_ignored = signal == "-HUP" && u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & 1 != 0);
