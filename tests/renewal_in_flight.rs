@@ -189,3 +189,22 @@ fn the_programs_end_waits_for_what_is_in_flight_and_begins_nothing() {
     assert_eq!(scene.turn, ["store", "swap", "unlock", "stop"]);
     assert_eq!(scene.stored, [session(DUE_S, DUE_S + LIFE_S)]);
 }
+
+/// A process that was stopped across the silence sent another request, while the answer to the first lay in its socket.
+#[test]
+fn a_process_that_was_stopped_itself_asked_again_for_what_was_answered() {
+    let mut scene = frozen();
+    scene.wait += Duration::from_secs(40);
+    scene.sleep();
+    assert_eq!(scene.requests.len(), 1, "the silence was its own");
+    assert_eq!(scene.wait, policy::WAIT_MIN);
+    scene.thaw();
+    assert_eq!((scene.requests.len(), scene.stored.len()), (1, 1));
+    // Late once more, it does not wait for ever.
+    let mut scene = frozen();
+    scene.wait += Duration::from_secs(40);
+    scene.sleep();
+    scene.wait += Duration::from_secs(40);
+    scene.sleep();
+    assert_eq!(scene.requests.len(), 2);
+}

@@ -29,6 +29,8 @@ pub(super) struct InFlight {
     /// One of them was told, by this code, that the token is not the newest: so another one was granted, and its answer may
     /// still come.
     superseded: Option<String>,
+    /// Another one was due, and we came too late to send it in time.
+    was_late: bool,
 }
 
 impl Renewal {
@@ -59,6 +61,7 @@ impl Renewal {
             tell_at: now,
             first_sent_at: now,
             superseded: None,
+            was_late: false,
         };
         self.transaction.get_or_insert_default().in_flight = Some(in_flight);
         self.send()
@@ -77,6 +80,7 @@ impl Renewal {
         let time_max = if is_first { policy::LIFE_MAX } else { policy::BESIDE_TIME_MAX };
         let time_max = time_max.min(to_the_end);
         in_flight.next_at = again_at;
+        in_flight.was_late = false;
         if is_first {
             in_flight.tell_at = again_at;
         }
@@ -118,7 +122,14 @@ impl Renewal {
         let (now, floor) = (self.at.now.mono, self.floor_until);
         let may_send = self.may_send_beside();
         let Some(in_flight) = self.in_flight_mut() else { return self.rest() };
-        let is_time = now >= in_flight.next_at.max(floor);
+        let due = in_flight.next_at.max(floor);
+        let is_time = now >= due;
+        // We were stopped or suspended ourselves, and whoever reads the answer with us: it may be there already.
+        let is_late = now > due.saturating_add(policy::WAIT_MIN);
+        if is_late && !mem::replace(&mut in_flight.was_late, true) {
+            in_flight.next_at = now.saturating_add(policy::WAIT_MIN);
+            return self.rest();
+        }
         if now >= in_flight.tell_at {
             in_flight.tell_at = now.saturating_add(policy::WAITING_TOLD_EVERY);
             let waited = now.saturating_sub(in_flight.first_sent_at);
