@@ -14,8 +14,9 @@ use crate::table::{Row, Table};
 /// Instructions of one ping, as recorded with rustc 1.95 on x86_64.
 const PING_RECORDED: f64 = 7_000.0;
 
-/// Instructions of one tool call on all threads, likewise.
-const CALL_RECORDED: f64 = 86_500.0;
+/// Instructions of one tool call on all threads, likewise. It was 86,500 until arguments and answers were typed at the border
+/// and a cancelled call was looked at before each write; 86,500 stays the goal.
+const CALL_RECORDED: f64 = 98_200.0;
 
 /// How far a count may be above the recorded one, to leave room for another compiler. More is a regression.
 const SLACK: f64 = 1.1;
